@@ -1,0 +1,138 @@
+# SPDX-FileCopyrightText: 2026 ceilo-nova-usage developers
+# SPDX-License-Identifier: Apache-2.0
+"""The ``[nova_usage]`` options of the notification agent."""
+
+import dataclasses
+import pathlib
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from oslo_config import cfg, types
+
+from ceilo_nova_usage.errors import InvalidConfiguration
+from ceilo_nova_usage.meters.meter import Family
+
+__all__ = ["EVENT_FAMILIES", "GROUP", "Settings", "list_opts", "load"]
+
+GROUP = cfg.OptGroup(
+    "nova_usage",
+    title="Usage metering from nova's notifications",
+    help="What is metered from the usage that a patched nova-compute sends with "
+    "its notifications, and what happens to notifications that cannot be read.",
+)
+
+EVENT_FAMILIES = ("delete", "exists")
+
+OPTS = [
+    cfg.ListOpt(
+        "events",
+        default=list(EVENT_FAMILIES),
+        item_type=types.String(choices=EVENT_FAMILIES),
+        help="The families of notifications to meter. 'delete' is an instance's last "
+        "reading, taken while its guest still runs; 'exists' is the reading that "
+        "nova's usage audit and some operations take. A family that is not named "
+        "here passes by unread; an empty value switches metering off.",
+    ),
+    cfg.ListOpt(
+        "meters",
+        default=[str(family) for family in Family],
+        item_type=types.String(choices=[str(family) for family in Family]),
+        help="The families of meters to publish. 'pollster' holds the meters of "
+        "Ceilometer's compute pollsters, in their own series (cpu, disk.device.*, "
+        "network.*). 'sums' holds an instance's disks added up (disk.read.bytes and "
+        "its like). 'totals' holds totals over an instance's whole life (cpu.total "
+        "and its like).",
+    ),
+    cfg.StrOpt(
+        "quarantine_dir",
+        default="/var/lib/ceilometer/nova-usage/quarantine",
+        help="The directory that keeps notifications which could not be read, or "
+        "not all of them, with the reason, as JSON lines that only the agent's user "
+        "can open. It is made when it is first needed. Agents on one host may share "
+        "it. An empty value keeps nothing: such notifications are then only logged "
+        "and counted.",
+    ),
+    cfg.IntOpt(
+        "quarantine_max_bytes",
+        default=16 * 1024 * 1024,
+        min=64 * 1024,
+        help="The size in bytes at which the quarantine's file is put aside and a "
+        "new one begun.",
+    ),
+    cfg.IntOpt(
+        "quarantine_max_files",
+        default=4,
+        min=2,
+        help="How many files the quarantine may hold, the current one counted. The "
+        "oldest is removed, and that is logged as an error, when one more is begun.",
+    ),
+    cfg.IntOpt(
+        "max_devices",
+        default=1024,
+        min=1,
+        help="The most disks, and the most network interfaces, that one instance is "
+        "believed to have. A notification that lists more has that list refused.",
+    ),
+    cfg.IntOpt(
+        "log_interval",
+        default=60,
+        min=0,
+        help="At most one warning for each reason is logged in this many seconds; it "
+        "says how many were held back. Everything is counted and quarantined all "
+        "the same.",
+    ),
+]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The options' values, checked."""
+
+    events: frozenset[str]
+    meters: frozenset[Family]
+    quarantine_dir: pathlib.Path | None
+    quarantine_max_bytes: int
+    quarantine_max_files: int
+    max_devices: int
+    log_interval: int
+
+
+def list_opts() -> list[tuple[cfg.OptGroup, list[cfg.Opt]]]:
+    """Return the options for ``oslo-config-generator``."""
+    return [(GROUP, OPTS)]
+
+
+def _families(values: Iterable[str]) -> frozenset[Family]:
+    return frozenset(Family(value) for value in values)
+
+
+def _directory(value: str | None) -> pathlib.Path | None:
+    return pathlib.Path(value) if value else None
+
+
+_CONVERSIONS: dict[str, Callable[[Any], Any]] = {
+    "events": frozenset,
+    "meters": _families,
+    "quarantine_dir": _directory,
+}
+
+
+def load(conf: cfg.ConfigOpts) -> Settings:
+    """Register the options on ``conf`` and read them.
+
+    :raises InvalidConfiguration: naming every option whose value is refused
+    """
+    conf.register_group(GROUP)
+    conf.register_opts(OPTS, group=GROUP)
+    values: dict[str, Any] = {}
+    refused: list[str] = []
+    for opt in OPTS:
+        try:
+            value = conf[GROUP.name][opt.dest]
+        except (cfg.ConfigFileValueError, ValueError) as error:
+            refused.append(f"[{GROUP.name}] {opt.name}: {error}")
+            continue
+        values[opt.dest] = _CONVERSIONS.get(opt.dest, lambda same: same)(value)
+    if refused:
+        raise InvalidConfiguration("; ".join(refused))
+    return Settings(**values)

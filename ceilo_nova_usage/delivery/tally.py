@@ -1,0 +1,48 @@
+# SPDX-FileCopyrightText: 2026 ceilo-nova-usage developers
+# SPDX-License-Identifier: Apache-2.0
+"""Counts of what came in and what became of it, for one process."""
+
+import threading
+from collections import Counter
+from enum import StrEnum
+
+__all__ = ["TALLY", "Outcome", "Tally"]
+
+
+class Outcome(StrEnum):
+    """What became of a notification of a family that is metered."""
+
+    METERED = "metered"
+    WITHOUT_USAGE = "without-usage"
+    PARTLY_METERED = "partly-metered"
+    QUARANTINED = "quarantined"
+    NOT_PUBLISHED = "not-published"
+    NOT_KEPT = "not-kept"
+    METER_FAILED = "meter-failed"
+
+
+class Tally:
+    """Counts by outcome, and by the reason where something was refused.
+
+    A notification counts once by what reading it came to (with no reason), and once
+    for each reason its faults have. ``NOT_PUBLISHED`` and ``NOT_KEPT`` come on top,
+    for those that a publisher, or the quarantine, then failed to take;
+    ``METER_FAILED`` counts the failures of a meter, by its path, ``meters.NAME``.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: Counter[tuple[str, str]] = Counter()
+
+    def count(self, outcome: str, reason: str = "") -> None:
+        """Count one."""
+        with self._lock:
+            self._counts[outcome, reason] += 1
+
+    def snapshot(self) -> dict[tuple[str, str], int]:
+        """Return the counts so far, by ``(outcome, reason)``."""
+        with self._lock:
+            return dict(self._counts)
+
+
+TALLY = Tally()
