@@ -1,0 +1,131 @@
+# SPDX-FileCopyrightText: 2026 ceilo-nova-usage developers
+# SPDX-License-Identifier: Apache-2.0
+"""Record what a nova puts on the bus, or check that it still puts there the same."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import amqp
+
+from tests.nova import compare
+from tests.nova.environment import RELEASES, NovaEnvironment, say
+from tests.support.rabbitmq import RabbitMQ
+from tests.support.recordings import FIXTURES, Life, Message
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+INSIDE = Path(__file__).parent / "inside"
+
+#: Seconds; a life takes about ten.
+TIMEOUT = 300.0
+
+EXCHANGE = "nova"
+
+
+class RecordingError(RuntimeError):
+    """The life was not led to its end."""
+
+
+class Tap:
+    """A queue that every message of nova's exchange goes to."""
+
+    def __init__(self, channel: amqp.Channel) -> None:
+        self._channel = channel
+        # Declared as oslo.messaging declares it, whichever of the two comes first.
+        channel.exchange_declare(EXCHANGE, "topic", durable=False, auto_delete=False)
+        self._queue = channel.queue_declare(exclusive=True).queue
+        channel.queue_bind(self._queue, EXCHANGE, "#")
+
+    def drain(self) -> Iterator[Message]:
+        """Every message that has arrived, in order, its body untouched."""
+        while message := self._channel.basic_get(self._queue, no_ack=True):
+            yield Message(
+                exchange=message.delivery_info["exchange"],
+                routing_key=message.delivery_info["routing_key"],
+                properties=message.properties,
+                body=message.body,
+            )
+
+
+@contextlib.contextmanager
+def tapped(port: int) -> Iterator[Tap]:
+    """A tap on the broker at the port."""
+    with amqp.Connection(f"127.0.0.1:{port}", "guest", "guest") as connection:
+        # Decoding is left off: what is stored is what was sent.
+        channel = amqp.Channel(connection, auto_decode=False)
+        channel.open()
+        yield Tap(channel)
+
+
+def record(environment: NovaEnvironment, tree: Path, case: str) -> Life:
+    """Lead a life in the tree's nova and return what went over the bus."""
+    say(f"recording {case}")
+    with RabbitMQ() as broker, tapped(broker.port) as tap:
+        done = environment.run(
+            tree,
+            *("-m", "testtools.run", "lives.server"),
+            path=[INSIDE],
+            variables={"RECORD_TRANSPORT_URL": broker.url},
+            timeout=TIMEOUT,
+        )
+        if done.returncode:
+            raise RecordingError(done.stdout)
+        return Life(case=case, messages=tuple(tap.drain()))
+
+
+def keep(life: Life, fixtures: Path = FIXTURES) -> bool:
+    """Store a life that says something new; one that does not is left as it is."""
+    with contextlib.suppress(FileNotFoundError):
+        if not compare.difference(Life.load(life.case, fixtures), life):
+            say(f"{life.case}: {len(life.messages)} messages, as recorded before")
+            return True
+    life.save(fixtures)
+    say(f"{life.case}: stored {len(life.messages)} messages")
+    return True
+
+
+def check(life: Life, fixtures: Path = FIXTURES) -> bool:
+    """Whether a life is the committed one; prints how it is not."""
+    difference = compare.difference(Life.load(life.case, fixtures), life)
+    if difference:
+        print(difference)
+        say(f"{life.case}: differs from the committed recording")
+        return False
+    say(f"{life.case}: {len(life.messages)} messages, as committed")
+    return True
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Record a release's lives, patched and stock."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--release", choices=RELEASES, default=RELEASES[-1])
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="change nothing; fail where a life differs from the committed one",
+    )
+    parser.add_argument(
+        "--only", choices=("patched", "stock"), help="record one of the two trees"
+    )
+    wanted = parser.parse_args(argv)
+    environment = NovaEnvironment.of(wanted.release)
+    trees = {
+        f"nova-{environment.version}": environment.patched,
+        f"nova-{environment.version}-stock": environment.stock,
+    }
+    done = [
+        (check if wanted.check else keep)(record(environment, tree(), case))
+        for case, tree in trees.items()
+        if wanted.only is None or (wanted.only == "stock") == case.endswith("stock")
+    ]
+    return 0 if all(done) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
