@@ -67,7 +67,7 @@ def read(
         faults.add(path, Reason.TOO_MANY, f"holds {len(value)}, over {max_networks}")
         return None
     read = _legacy if isinstance(value, dict) else _versioned
-    networks, _ = unambiguous(read(value, path, faults), path, faults)
+    networks = unambiguous(read(value, path, faults), "label", path, faults)
     counted_to = _counted_to(notification, faults)
     if not networks or counted_to is None:
         return None
@@ -96,7 +96,7 @@ def _legacy(value: Any, path: str, faults: Faults) -> list[NetworkTotals]:
 
 def _versioned(value: Any, path: str, faults: Faults) -> list[NetworkTotals]:
     read = [
-        _NETWORK.read(item, f"{path}.{index}", faults)
+        _NETWORK.read(item, f"{path}.{index}", faults, wrapped=True)
         for index, item in enumerate(value)
     ]
     return [
@@ -114,7 +114,7 @@ def _counted_to(notification: Notification, faults: Faults) -> datetime.datetime
     payload, path = notification.payload, notification.path
     if payload.get("audit_period") is not None:
         payload, path = payload["audit_period"], f"{path}.audit_period"
-    period = _PERIOD.read(payload, path, faults)
+    period = _PERIOD.read(payload, path, faults, wrapped=True)
     if period is None or period.audit_period_ending is None:
         if notification.sent_at is None:
             faults.missing(f"{path}.audit_period_ending")

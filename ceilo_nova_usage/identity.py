@@ -83,10 +83,10 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
         """Read either wire form; None where no instance or no owner can be told."""
         payload, path = notification.payload, notification.path
         if "uuid" in payload:
-            versioned = _VERSIONED.read(payload, path, faults)
-            return versioned and _from_versioned(versioned)
+            versioned = _VERSIONED.read(payload, path, faults, wrapped=True)
+            return None if versioned is None else _from_versioned(versioned)
         legacy = _LEGACY.read(payload, path, faults)
-        return legacy and _from_legacy(legacy)
+        return None if legacy is None else _from_legacy(legacy)
 
 
 class _Payload(msgspec.Struct, frozen=True, kw_only=True):
@@ -175,8 +175,9 @@ def _from_versioned(payload: _VersionedPayload) -> Instance:
         image_ref=payload.image_uuid or None,
         architecture=payload.architecture,
         os_type=payload.os_type,
-        flavor=flavor
-        and Flavor(
+        flavor=None
+        if flavor is None
+        else Flavor(
             id=flavor.flavorid,
             name=flavor.name,
             vcpus=flavor.vcpus,

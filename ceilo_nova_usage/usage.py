@@ -8,9 +8,9 @@ unknown is None.
 
 import collections
 import datetime
-import re
+import operator
 from collections.abc import Sequence
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import msgspec
 
@@ -21,6 +21,7 @@ from ceilo_nova_usage.wire import Counter, Name, Text
 __all__ = [
     "CPU",
     "Disk",
+    "DiskSums",
     "InstanceUsage",
     "Interface",
     "Lifetime",
@@ -48,10 +49,27 @@ class Disk(msgspec.Struct, frozen=True, kw_only=True):
     read_time: Counter | None = None
     write_time: Counter | None = None
 
-    @property
-    def key(self) -> str:
-        """The name that no other disk of the guest has."""
-        return self.device
+
+class DiskSums(msgspec.Struct, frozen=True):
+    """An instance's disks added up; a sum that one disk does not know is unknown."""
+
+    read_requests: int | None
+    read_bytes: int | None
+    write_requests: int | None
+    write_bytes: int | None
+
+    @classmethod
+    def over(cls, disks: Sequence[Disk]) -> "DiskSums":
+        """Add up the counters of all of an instance's disks."""
+        return cls(
+            *(
+                None if None in counters else sum(counters)
+                for counters in zip(*map(_SUMMED, disks), strict=True)
+            )
+        )
+
+
+_SUMMED = operator.attrgetter(*DiskSums.__struct_fields__)
 
 
 class Interface(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,11 +91,6 @@ class Interface(msgspec.Struct, frozen=True, kw_only=True):
     tx_packets: Counter | None = None
     tx_errors: Counter | None = None
     tx_drop: Counter | None = None
-
-    @property
-    def key(self) -> str:
-        """The name that no other NIC of the guest has."""
-        return self.name
 
 
 class Lifetime(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,11 +114,6 @@ class NetworkTotals(msgspec.Struct, frozen=True, kw_only=True):
     in_bytes: Counter | None = None
     out_bytes: Counter | None = None
 
-    @property
-    def key(self) -> str:
-        """The name that no other network of the instance has."""
-        return self.label
-
 
 class _Block(msgspec.Struct, frozen=True, kw_only=True):
     """The block as it is on the wire."""
@@ -128,9 +136,8 @@ _BLOCK = wire.Reader(_Block)
 class InstanceUsage(msgspec.Struct, frozen=True, kw_only=True):
     """One reading of an instance's counters.
 
-    The times are aware, in UTC. ``disks_complete`` is false where a disk of the block
-    was refused, which makes every sum over disks unknown. ``networks`` comes from
-    older wire forms alone.
+    The times are aware, in UTC. ``disk_sums`` is None where the block has no disks, or
+    one of them was refused. ``networks`` comes from older wire forms alone.
     """
 
     collected_at: datetime.datetime
@@ -140,7 +147,7 @@ class InstanceUsage(msgspec.Struct, frozen=True, kw_only=True):
     instance_name: str | None = None
     cpu: CPU | None = None
     disks: Sequence[Disk] = ()
-    disks_complete: bool = True
+    disk_sums: DiskSums | None = None
     interfaces: Sequence[Interface] = ()
     lifetime: Lifetime | None = None
     networks: Sequence[NetworkTotals] = ()
@@ -154,17 +161,17 @@ class InstanceUsage(msgspec.Struct, frozen=True, kw_only=True):
         if opened is None or not _is_known_schema(*opened, faults):
             return None
         data, path = opened
-        block = _BLOCK.read(data, path, faults)
+        block = _BLOCK.read(data, path, faults, wrapped=data is not value)
         if block is None:
             return None
         collected_at = wire.time(block.collected_at, f"{path}.collected_at", faults)
         if collected_at is None:
             return None
-        disks, disks_fit = _devices(
-            block.disks or (), f"{path}.disks", max_devices, faults
+        disks = _devices(
+            block.disks or (), "device", f"{path}.disks", max_devices, faults
         )
-        interfaces, _ = _devices(
-            block.interfaces or (), f"{path}.interfaces", max_devices, faults
+        interfaces = _devices(
+            block.interfaces or (), "name", f"{path}.interfaces", max_devices, faults
         )
         if block.instance_name is None and any(
             nic.filter is None for nic in interfaces
@@ -175,52 +182,51 @@ class InstanceUsage(msgspec.Struct, frozen=True, kw_only=True):
             collected_at=collected_at,
             driver=block.driver,
             origin=block.origin,
-            epoch_began_at=block.epoch_began_at
-            and wire.time(block.epoch_began_at, f"{path}.epoch_began_at", faults),
+            epoch_began_at=None
+            if block.epoch_began_at is None
+            else wire.time(block.epoch_began_at, f"{path}.epoch_began_at", faults),
             instance_name=block.instance_name,
             cpu=block.cpu,
             disks=disks,
-            disks_complete=disks_fit and len(disks) == len(data.get("disks") or ()),
+            disk_sums=DiskSums.over(disks)
+            if disks and len(disks) == len(data["disks"])
+            else None,
             interfaces=interfaces,
             lifetime=block.lifetime,
         )
 
 
-class _Device(Protocol):
-    @property
-    def key(self) -> str: ...
-
-
-_D = TypeVar("_D", bound=_Device)
+_D = TypeVar("_D")
 
 
 def _is_known_schema(data: dict[str, Any], path: str, faults: Faults) -> bool:
     schema = data.get("schema")
-    if isinstance(schema, str) and re.fullmatch(r"1\.[0-9]{1,9}", schema):
+    if isinstance(schema, str) and schema[:2] == "1." and schema[2:].isdecimal():
         return True
     faults.add(f"{path}.schema", Reason.UNKNOWN_VERSION, "is no version 1.x")
     return False
 
 
 def _devices(
-    devices: Sequence[_D], path: str, limit: int, faults: Faults
-) -> tuple[Sequence[_D], bool]:
-    """Return the devices that can be told apart; tell whether that is all of them."""
-    if len(devices) > limit:
-        faults.add(path, Reason.TOO_MANY, f"lists {len(devices)}, over {limit}")
-        return (), False
-    return unambiguous(devices, path, faults)
-
-
-def unambiguous(
-    devices: Sequence[_D], path: str, faults: Faults
-) -> tuple[Sequence[_D], bool]:
-    """Return the devices whose name no other one has; tell whether that is all.
+    devices: Sequence[_D], field: str, path: str, limit: int, faults: Faults
+) -> Sequence[_D]:
+    """Return the devices that can be told apart by a field, if they are not too many.
 
     Two devices of one name would write into one series: neither is believed.
     """
-    if len({device.key for device in devices}) == len(devices):
-        return devices, True
-    seen = collections.Counter(device.key for device in devices)
-    faults.add(path, Reason.DUPLICATE, "names one device more than once")
-    return [device for device in devices if seen[device.key] == 1], False
+    if len(devices) > limit:
+        faults.add(path, Reason.TOO_MANY, f"lists {len(devices)}, over {limit}")
+        return ()
+    return unambiguous(devices, field, path, faults)
+
+
+def unambiguous(
+    devices: Sequence[_D], field: str, path: str, faults: Faults
+) -> Sequence[_D]:
+    """Return the devices that share their field's value with no other one."""
+    read = operator.attrgetter(field)
+    if len(set(map(read, devices))) == len(devices):
+        return devices
+    seen = collections.Counter(map(read, devices))
+    faults.add(path, Reason.DUPLICATE, f"lists one {field} more than once")
+    return [device for device in devices if seen[read(device)] == 1]

@@ -8,6 +8,7 @@ and left unknown; a structure that lacks a required field is left out.
 """
 
 import datetime
+import re
 import typing
 from typing import Annotated, Any, Generic, TypeVar
 
@@ -21,23 +22,18 @@ NAME_LIMIT = 255
 _TEXT_LIMIT = 4096
 
 # A whole number from 0 to 2^64 - 1 (contract, section 1, rule 1), never a bool; the
-# upper bound is _check's.
+# upper bound is _encode's.
 Counter = Annotated[int, msgspec.Meta(ge=0)]
 # What may become an id: 255 characters is the most Gnocchi's own attributes take.
-Name = Annotated[
-    str,
-    msgspec.Meta(
-        min_length=1,
-        max_length=NAME_LIMIT,
-        pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+\Z",
-    ),
-]
-# What is shown: the longest that is metered are URLs. No sink stores a NUL.
-Text = Annotated[str, msgspec.Meta(max_length=_TEXT_LIMIT, pattern=r"^[^\x00]*\Z")]
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=NAME_LIMIT)]
+# What is shown: the longest that is metered are URLs.
+Text = Annotated[str, msgspec.Meta(max_length=_TEXT_LIMIT)]
 
 _DATA = "nova_object.data"
 _VERSION = "nova_object.version"
 _UNFIT = (msgspec.ValidationError, OverflowError, UnicodeError)
+# No sink is sure to store these, nor a lone surrogate; JSON escapes them as \u00XX.
+_CONTROL = re.compile("[\x00-\x07\x0b\x0e-\x1f]")
 
 _S = TypeVar("_S", bound=msgspec.Struct)
 
@@ -57,12 +53,21 @@ class Reader(Generic[_S]):
             if inner is not None:
                 (self._lists if in_list else self._objects)[field.name] = Reader(inner)
 
-    def read(self, value: Any, path: str, faults: Faults) -> _S | None:
-        """Read ``value``, which stands at ``path``; None where nothing can be used."""
+    def read(
+        self, value: Any, path: str, faults: Faults, *, wrapped: bool = False
+    ) -> _S | None:
+        """Read ``value``, which stands at ``path``; None where nothing can be used.
+
+        ``wrapped`` tells that the objects within are nova's own, each in its wrapping.
+        """
         try:
-            return _check(msgspec.convert(self._plain(value), self._kind))
+            plain = self._plain(value) if wrapped else value
+            read = msgspec.convert(plain, self._kind)
+            if rb"\u00" not in _encode(read):
+                return read
         except _UNFIT:
-            return self._read_by_field(value, path, faults)
+            pass
+        return self._read_by_field(value, path, faults)
 
     def _plain(self, value: Any) -> Any:
         """Return ``value`` without nova's wrappings, the same object if it has none."""
@@ -117,10 +122,14 @@ class Reader(Generic[_S]):
                 if (item := reader.read(entry, f"{where}.{index}", faults)) is not None
             )
         try:
-            return _check(msgspec.convert(found, field.type))
+            read = msgspec.convert(found, field.type)
+            _encode(read)
+            if not _holds_control(read):
+                return read
+            faults.add(where, Reason.UNREADABLE_TEXT, "holds control characters")
         except _UNFIT as error:
             faults.add(where, *_explain(error))
-            return None
+        return None
 
 
 def open_object(
@@ -170,19 +179,21 @@ def _is_version_1(version: Any) -> bool:
     return isinstance(version, str) and version.startswith("1.")
 
 
-_V = TypeVar("_V")
+def _encode(value: Any) -> bytes:
+    """Encode a value that was read, which refuses what its type lets through.
 
-
-def _check(value: _V) -> _V:
-    """Refuse what the types let through: numbers over 64 bits, lone surrogates.
-
-    MessagePack can hold neither, and its encoder looks at everything in one step.
-
-    :raises OverflowError: for such a number
-    :raises UnicodeError: for such a string
+    :raises OverflowError: for a number of over 64 bits
+    :raises UnicodeError: for a lone surrogate
     """
-    msgspec.msgpack.encode(value)
-    return value
+    return msgspec.json.encode(value)
+
+
+def _holds_control(value: Any) -> bool:
+    if isinstance(value, str):
+        return _CONTROL.search(value) is not None
+    if isinstance(value, dict):
+        return any(_holds_control(text) for item in value.items() for text in item)
+    return False
 
 
 def _explain(error: Exception) -> tuple[Reason, str]:
@@ -195,7 +206,7 @@ def _explain(error: Exception) -> tuple[Reason, str]:
         return Reason.WRONG_TYPE, text
     if "`int`" in text:
         return Reason.OUT_OF_RANGE, text
-    return Reason.UNREADABLE_TEXT, "is empty, too long or holds control characters"
+    return Reason.UNREADABLE_TEXT, "is empty or too long"
 
 
 def _structure_in(kind: Any) -> tuple[type[msgspec.Struct] | None, bool]:

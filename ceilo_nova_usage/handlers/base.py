@@ -4,7 +4,8 @@
 
 import logging
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 from ceilometer.pipeline.sample import SampleEndpoint
@@ -64,6 +65,17 @@ class UsageHandler(SampleEndpoint):  # type: ignore[misc]  # ceilometer is untyp
             else [_NOTHING]
         )
         super().__init__(conf, publisher)
+        # Each look at an option of conf costs as much as a sample does.
+        self._reserved = SimpleNamespace(
+            **{
+                name: conf[name]
+                for name in (
+                    "reserved_metadata_namespace",
+                    "reserved_metadata_keys",
+                    "reserved_metadata_length",
+                )
+            }
+        )
         self._meters = table.load(self._settings.meters)
         self._log = BoundedLog(LOG, self._settings.log_interval)
         self._quarantine: Quarantine | None = None
@@ -81,7 +93,7 @@ class UsageHandler(SampleEndpoint):  # type: ignore[misc]  # ceilometer is untyp
         metered = [
             (message, samples)
             for message in notifications
-            if (samples := list(self.build_sample(message)))
+            if (samples := self.build_sample(message))
         ]
         if not metered:
             return
@@ -108,10 +120,10 @@ class UsageHandler(SampleEndpoint):  # type: ignore[misc]  # ceilometer is untyp
                     Outcome.NOT_PUBLISHED, message, _message_id(message), faults
                 )
 
-    def build_sample(self, message: Mapping[str, Any]) -> Iterator[Sample]:
-        """Yield the samples of one dispatched notification."""
+    def build_sample(self, message: Mapping[str, Any]) -> list[Sample]:
+        """Return the samples of one dispatched notification."""
         try:
-            yield from self._meter(message)
+            return self._meter(message)
         except InvalidNotification as error:
             self._set_aside(
                 Outcome.QUARANTINED, message, error.message_id, error.faults
@@ -130,6 +142,7 @@ class UsageHandler(SampleEndpoint):  # type: ignore[misc]  # ceilometer is untyp
                 "message", Reason.INTERNAL_ERROR, f"raised {type(error).__name__}"
             )
             self._set_aside(Outcome.QUARANTINED, message, _message_id(message), faults)
+        return []
 
     def _meter(self, message: Mapping[str, Any]) -> list[Sample]:
         notification = Notification.from_bus(message)
@@ -145,13 +158,13 @@ class UsageHandler(SampleEndpoint):  # type: ignore[misc]  # ceilometer is untyp
             return []
         samples: list[Sample] = []
         for usage in report.readings:
-            metadata = add_reserved_user_metadata(
-                self.conf,
-                report.instance.user_metadata,
-                identity.instance_metadata(
-                    report.instance, usage, notification.event_type
-                ),
+            metadata = identity.instance_metadata(
+                report.instance, usage, notification.event_type
             )
+            if report.instance.user_metadata:
+                add_reserved_user_metadata(
+                    self._reserved, report.instance.user_metadata, metadata
+                )
             broken = Faults()
             readings = self._meters.readings(report.instance, usage, metadata, broken)
             samples.extend(to_samples(readings, report.instance, usage))

@@ -2,46 +2,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """The meters of an instance's whole life: totals that no reset brings down."""
 
-from collections.abc import Callable
-from operator import attrgetter
-
 from ceilo_nova_usage.meters.meter import Family, Meter, Scope
-from ceilo_nova_usage.usage import InstanceUsage
 
 __all__ = ["METERS"]
 
-
-def _total(counter: str) -> Callable[[InstanceUsage], int | None]:
-    read = attrgetter(counter)
-
-    def total(usage: InstanceUsage) -> int | None:
-        if usage.lifetime is None:
-            return None
-        value: int | None = read(usage.lifetime)
-        return value
-
-    return total
-
-
-_ROWS = (
-    ("cpu.total", "ns", "cpu_time"),
-    ("disk.read.requests.total", "request", "disk_read_requests"),
-    ("disk.read.bytes.total", "B", "disk_read_bytes"),
-    ("disk.write.requests.total", "request", "disk_write_requests"),
-    ("disk.write.bytes.total", "B", "disk_write_bytes"),
-    ("network.incoming.bytes.total", "B", "net_rx_bytes"),
-    ("network.incoming.packets.total", "packet", "net_rx_packets"),
-    ("network.outgoing.bytes.total", "B", "net_tx_bytes"),
-    ("network.outgoing.packets.total", "packet", "net_tx_packets"),
-)
-
 METERS = tuple(
     Meter(
-        name=name,
-        unit=unit,
-        family=Family.TOTALS,
-        scope=Scope.INSTANCE,
-        read=_total(counter),
+        name=name, unit=unit, family=Family.TOTALS, scope=Scope.LIFETIME, read=counter
     )
-    for name, unit, counter in _ROWS
+    for name, unit, counter in (
+        ("cpu.total", "ns", "cpu_time"),
+        ("disk.read.requests.total", "request", "disk_read_requests"),
+        ("disk.read.bytes.total", "B", "disk_read_bytes"),
+        ("disk.write.requests.total", "request", "disk_write_requests"),
+        ("disk.write.bytes.total", "B", "disk_write_bytes"),
+        ("network.incoming.bytes.total", "B", "net_rx_bytes"),
+        ("network.incoming.packets.total", "packet", "net_rx_packets"),
+        ("network.outgoing.bytes.total", "B", "net_tx_bytes"),
+        ("network.outgoing.packets.total", "packet", "net_tx_packets"),
+    )
 )

@@ -4,7 +4,7 @@
 
 import dataclasses
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 __all__ = ["Family", "Meter", "ResourceReadings", "Scope"]
@@ -19,10 +19,16 @@ class Family(enum.StrEnum):
 
 
 class Scope(enum.StrEnum):
-    """What a meter reads, and so whose resource id its samples carry."""
+    """What a meter reads: a part of the usage block, and the resource of that part.
 
-    INSTANCE = "instance"
+    ``USAGE``, ``CPU``, ``DISKS`` (the sums over them) and ``LIFETIME`` are the
+    instance's own; a ``DISK``, an ``INTERFACE`` and a ``NETWORK`` are resources each.
+    """
+
+    USAGE = "usage"
     CPU = "cpu"
+    DISKS = "disks"
+    LIFETIME = "lifetime"
     DISK = "disk"
     INTERFACE = "interface"
     NETWORK = "network"
@@ -32,22 +38,25 @@ class Scope(enum.StrEnum):
 class Meter:
     """One row of a table of meters; all of them are cumulative.
 
-    ``read`` is handed what ``scope`` names: an
-    :class:`~ceilo_nova_usage.usage.InstanceUsage`, or its cpu, or one of its disks,
-    interfaces or networks. It returns the counter in ``unit``, or None where it is
-    unknown.
+    ``read`` is the counter's field in what ``scope`` names (see
+    :mod:`ceilo_nova_usage.usage`), or a callable that is handed that and returns the
+    counter, or None where it is unknown. The counter is in ``unit``.
     """
 
     name: str
     unit: str
     family: Family
     scope: Scope
-    read: Callable[[Any], int | float | None]
+    read: str | Callable[[Any], int | float | None]
 
 
 class ResourceReadings(NamedTuple):
-    """What a resource's meters read, each with its value, ready to become samples."""
+    """What meters read of a resource: a row's name and unit for each of ``values``.
+
+    A value that is unknown is None.
+    """
 
     resource_id: str
     metadata: dict[str, Any]
-    values: list[tuple[Meter, int | float]]
+    meters: Sequence[tuple[str, str]]
+    values: Sequence[int | float | None]

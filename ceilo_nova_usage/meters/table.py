@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The meters in force: the rows of every entry point, by what they read."""
 
-import dataclasses
 import logging
 import math
-from collections.abc import Collection, Iterable, Iterator
+import operator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 import stevedore
@@ -22,26 +22,57 @@ LOG = logging.getLogger(__name__)
 NAMESPACE = "ceilo_nova_usage.meters"
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class MeterTable:
-    """The rows, by scope."""
+class _Rows:
+    """The rows of one scope: those that name a field are read in one step."""
 
-    instance: tuple[Meter, ...]
-    cpu: tuple[Meter, ...]
-    disk: tuple[Meter, ...]
-    interface: tuple[Meter, ...]
-    network: tuple[Meter, ...]
-
-    @classmethod
-    def of(cls, meters: Iterable[Meter]) -> "MeterTable":
-        """Sort rows by their scope."""
+    def __init__(self, meters: Iterable[Meter]) -> None:
         rows = tuple(meters)
-        return cls(
-            **{
-                str(scope): tuple(row for row in rows if row.scope is scope)
-                for scope in Scope
-            }
-        )
+        fields = {row: row.read for row in rows if isinstance(row.read, str)}
+        self._called = tuple(row for row in rows if row not in fields)
+        self.meters = tuple((row.name, row.unit) for row in (*fields, *self._called))
+        self._fields = _getter(list(fields.values()))
+
+    def read(self, source: object, faults: Faults) -> Sequence[int | float | None]:
+        """Return each row's value; one that fails is named, its value is None."""
+        values = self._fields(source)
+        if self._called:
+            return (
+                *values,
+                *(_call(meter, source, faults) for meter in self._called),
+            )
+        return values
+
+
+def _getter(fields: list[str]) -> Callable[[Any], tuple[Any, ...]]:
+    """Return what reads the fields of an object into a tuple."""
+    if len(fields) > 1:
+        return operator.attrgetter(*fields)
+    return lambda source: tuple(getattr(source, field) for field in fields)
+
+
+def _call(meter: Meter, source: object, faults: Faults) -> int | float | None:
+    path = f"meters.{meter.name}"
+    try:
+        volume: Any = meter.read(source)  # type: ignore[operator]
+    except Exception as error:  # noqa: BLE001 - an operator's own code may be here
+        faults.add(path, Reason.METER_FAILED, f"raised {type(error).__name__}")
+        return None
+    if volume is None or type(volume) is int:
+        return volume
+    if type(volume) is float and math.isfinite(volume):
+        return volume
+    faults.add(path, Reason.METER_FAILED, f"read a {type(volume).__name__}")
+    return None
+
+
+class MeterTable:
+    """The rows in force, by scope."""
+
+    def __init__(self, meters: Iterable[Meter]) -> None:
+        rows = tuple(meters)
+        self._rows = {
+            scope: _Rows(row for row in rows if row.scope is scope) for scope in Scope
+        }
 
     def readings(
         self,
@@ -51,59 +82,36 @@ class MeterTable:
         faults: Faults,
     ) -> Iterator[ResourceReadings]:
         """Yield what every resource's meters read; ``metadata`` is the instance's."""
-        yield ResourceReadings(
-            instance.uuid, metadata, _read(self.instance, usage, faults)
-        )
+
+        def of(
+            scope: Scope, source: object, resource_id: str, metadata: dict[str, Any]
+        ) -> ResourceReadings:
+            rows = self._rows[scope]
+            return ResourceReadings(
+                resource_id, metadata, rows.meters, rows.read(source, faults)
+            )
+
+        uuid = instance.uuid
+        yield of(Scope.USAGE, usage, uuid, metadata)
+        if usage.disk_sums is not None:
+            yield of(Scope.DISKS, usage.disk_sums, uuid, metadata)
+        if usage.lifetime is not None:
+            yield of(Scope.LIFETIME, usage.lifetime, uuid, metadata)
         if usage.cpu is not None:
-            yield ResourceReadings(
-                instance.uuid,
-                identity.cpu_metadata(metadata, usage.cpu),
-                _read(self.cpu, usage.cpu, faults),
-            )
+            described = identity.cpu_metadata(metadata, usage.cpu)
+            yield of(Scope.CPU, usage.cpu, uuid, described)
         for disk in usage.disks:
-            yield ResourceReadings(
-                identity.disk_resource_id(instance, disk),
-                identity.disk_metadata(metadata, disk),
-                _read(self.disk, disk, faults),
-            )
+            described = identity.disk_metadata(metadata, disk)
+            resource_id = identity.disk_resource_id(instance, disk)
+            yield of(Scope.DISK, disk, resource_id, described)
         for nic in usage.interfaces:
-            yield ResourceReadings(
-                identity.interface_resource_id(instance, usage, nic),
-                identity.interface_metadata(metadata, nic),
-                _read(self.interface, nic, faults),
-            )
+            described = identity.interface_metadata(metadata, nic)
+            resource_id = identity.interface_resource_id(instance, usage, nic)
+            yield of(Scope.INTERFACE, nic, resource_id, described)
         for network in usage.networks:
-            yield ResourceReadings(
-                identity.network_resource_id(instance, network),
-                identity.network_metadata(metadata, network),
-                _read(self.network, network, faults),
-            )
-
-
-def _read(
-    meters: tuple[Meter, ...], source: object, faults: Faults
-) -> list[tuple[Meter, int | float]]:
-    """Read one resource's meters; one that fails is named and costs only itself."""
-    values = []
-    for meter in meters:
-        try:
-            volume = meter.read(source)
-        except Exception as error:  # noqa: BLE001 - an operator's own code may be here
-            faults.add(
-                f"meters.{meter.name}",
-                Reason.METER_FAILED,
-                f"raised {type(error).__name__}",
-            )
-            continue
-        if volume is None:
-            continue
-        if type(volume) is int or (type(volume) is float and math.isfinite(volume)):
-            values.append((meter, volume))
-        else:
-            faults.add(
-                f"meters.{meter.name}", Reason.METER_FAILED, "did not read a number"
-            )
-    return values
+            described = identity.network_metadata(metadata, network)
+            resource_id = identity.network_resource_id(instance, network)
+            yield of(Scope.NETWORK, network, resource_id, described)
 
 
 def load(families: Collection[Family]) -> MeterTable:
@@ -131,7 +139,7 @@ def load(families: Collection[Family]) -> MeterTable:
                 )
             else:
                 rows[meter.name, meter.scope] = meter
-    return MeterTable.of(row for row in rows.values() if row.family in families)
+    return MeterTable(row for row in rows.values() if row.family in families)
 
 
 def _rows(extension: Any) -> tuple[Meter, ...]:
@@ -144,8 +152,8 @@ def _rows(extension: Any) -> tuple[Meter, ...]:
         return ()
     strangers = [row for row in rows if not isinstance(row, Meter)]
     if strangers:
-        error = TypeError(f"it holds a {type(strangers[0]).__name__}, not a meter")
-        _name_broken(None, extension, error)
+        found = type(strangers[0]).__name__
+        _name_broken(None, extension, TypeError(f"it holds a {found}, not a meter"))
         return ()
     return rows
 
