@@ -7,6 +7,7 @@ metadata discovery (``ceilometer/compute/discovery.py``); the wire's keys for an
 instance are written here and nowhere else.
 """
 
+import functools
 import hashlib
 from typing import Any
 
@@ -236,6 +237,7 @@ def _known(metadata: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in metadata.items() if value is not None}
 
 
+@functools.lru_cache(maxsize=4096)
 def _host_id(project_id: str, host: str) -> str:
     """Return the API's hostId (``nova/api/openstack/compute/views/servers.py``)."""
     return hashlib.sha224(
