@@ -122,7 +122,7 @@ def revert(nova: tree.NovaTree, series: patch_series.Series) -> Outcome:
             for file in found.files
             if file.position
         ]
-        commit.sweep(nova, (file.path for file in found.files))
+        commit.sweep(nova, [records.PATH, *(file.path for file in found.files)])
         if found.record is not None:
             _check_digests(nova, found.record, changes)
             note = commit.Change(

@@ -32,8 +32,8 @@ class Change:
 def commit(nova: tree.NovaTree, changes: Sequence[Change]) -> None:
     """Make the changes in their order; on any failure the tree is as it was.
 
-    Raises :class:`PatchingError` where a file is no longer what ``before`` says, and
-    OSError where the system refuses. Hold the tree's lock.
+    Raises :class:`PatchingError` where a file is no longer what ``before`` says or
+    cannot be written, OSError where the system refuses else. Hold the tree's lock.
     """
     sweep(nova, (change.path for change in changes))
     places = [nova.locate(change.path) for change in changes]
@@ -97,16 +97,20 @@ def _stage(
     like = place.stat() if there else place.parent.stat()
     new = _new(place)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-    with os.fdopen(os.open(new, flags, 0o600), "wb") as stream:
-        undo.callback(new.unlink, missing_ok=True)
-        own = os.fstat(stream.fileno())
-        if (own.st_uid, own.st_gid) != (like.st_uid, like.st_gid):
-            os.fchown(stream.fileno(), like.st_uid, like.st_gid)
-        allowed = like.st_mode & 0o7777 if there else mode or 0o644
-        os.fchmod(stream.fileno(), allowed)
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
+    try:
+        with os.fdopen(os.open(new, flags, 0o600), "wb") as stream:
+            undo.callback(new.unlink, missing_ok=True)
+            own = os.fstat(stream.fileno())
+            if (own.st_uid, own.st_gid) != (like.st_uid, like.st_gid):
+                os.fchown(stream.fileno(), like.st_uid, like.st_gid)
+            allowed = like.st_mode & 0o7777 if there else mode or 0o644
+            os.fchmod(stream.fileno(), allowed)
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+    except OSError as error:
+        # What goes wrong with an open file carries no name.
+        raise errors.PatchingError(f"{place}: {error.strerror}") from error
 
 
 def _swap(place: pathlib.Path, change: Change, undo: contextlib.ExitStack) -> None:

@@ -9,7 +9,6 @@ out of the tree.
 
 import dataclasses
 import email
-import email.policy
 import hashlib
 import pathlib
 import re
@@ -20,15 +19,14 @@ from unidiff import patch as unidiff
 
 from ceilo_nova_usage.patching import errors
 
-__all__ = ["FileChange", "Hunk", "Patch"]
+__all__ = ["FileChange", "Hunk", "Patch", "blob_id"]
 
 _DIFF_BEGINS = re.compile(rb"^diff --git ", re.MULTILINE)
-_SIGNATURE = re.compile(rb"^-- \n[^\n]*\n*\Z", re.MULTILINE)
+_SIGNATURE = re.compile(rb"^-- \n(?![ +\\-])[^\n]+\n*\Z", re.MULTILINE)
 _INFO = re.compile(
-    r"diff --git |index [0-9a-f]+\.\.[0-9a-f]+( 100(644|755))?$"
-    r"|(new|deleted) file mode 100(644|755)$"
+    r"diff --git |index (?P<before>[0-9a-f]+)\.\.(?P<after>[0-9a-f]+)( 100(644|755))?$"
+    r"|(new|deleted) file mode 100(?P<mode>644|755)$"
 )
-_MODE = re.compile(r"(?:new|deleted) file mode 100(644|755)$")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,12 +95,17 @@ class FileChange:
     deletes: bool
     mode: int | None
     """Permissions of a file created or deleted, else None."""
+    before_id: str
+    """The first digits of git's name for the old content, "" where it is not told."""
+    after_id: str
     hunks: tuple[Hunk, ...]
 
     def reverse(self) -> "FileChange":
         """The change that undoes this one."""
         return dataclasses.replace(
             self,
+            before_id=self.after_id,
+            after_id=self.before_id,
             creates=self.deletes,
             deletes=self.creates,
             hunks=tuple(hunk.reverse() for hunk in self.hunks),
@@ -124,6 +127,14 @@ class FileChange:
                 raise errors.Mismatch("the file to delete has other content")
             return None
         return _replace(content, self.hunks)
+
+
+def blob_id(content: bytes | None) -> str:
+    """Git's name for a file's content: hexadecimal, zeros for no file."""
+    if content is None:
+        return "0" * 40
+    head = b"blob %d\0" % len(content)
+    return hashlib.sha1(head + content, usedforsecurity=False).hexdigest()
 
 
 def _replace(content: bytes, hunks: Iterable[Hunk]) -> bytes:
@@ -157,7 +168,7 @@ class Patch:
         faults: list[str] = []
         begin = _DIFF_BEGINS.search(data)
         head = data[: begin.start()] if begin else data
-        message = email.message_from_bytes(head, policy=email.policy.default)
+        message = email.message_from_bytes(head)
         body = message.get_payload(decode=True)
         text = body.decode("utf-8", "replace") if isinstance(body, bytes) else ""
         patch = cls(
@@ -213,9 +224,12 @@ def _change(file: unidiff.PatchedFile) -> FileChange:
     info = [line.rstrip("\n") for line in file.patch_info or ()]
     if file.is_binary_file:
         raise ValueError("binary changes are not supported")
+    told: dict[str, str] = {}
     for line in info:
-        if not _INFO.match(line):
+        match = _INFO.match(line)
+        if match is None:
             raise ValueError(f"not supported: {line!r}")
+        told |= {key: value for key, value in match.groupdict().items() if value}
     creates = file.source_file == "/dev/null"
     deletes = file.target_file == "/dev/null"
     names = {
@@ -227,18 +241,17 @@ def _change(file: unidiff.PatchedFile) -> FileChange:
         if not absent
         for name in (name.removeprefix(prefix) if name.startswith(prefix) else "",)
     }
-    if len(names) != 1:
+    if len(names) != 1 or "" in names:
         raise ValueError("the old and the new name differ or lack their a/ and b/")
-    mode = next((match[1] for line in info if (match := _MODE.match(line))), None)
-    if (creates or deletes) != (mode is not None):
-        raise ValueError("a created or deleted file needs its mode")
     if not file and not (creates or deletes):
         raise ValueError("has no hunk")
     return FileChange(
         path=_safe(names.pop()),
         creates=creates,
         deletes=deletes,
-        mode=int(mode, 8) if mode else None,
+        mode=int(told["mode"], 8) if "mode" in told else None,
+        before_id=told.get("before", ""),
+        after_id=told.get("after", ""),
         hunks=tuple(_hunk(number, hunk) for number, hunk in enumerate(file, 1)),
     )
 

@@ -145,10 +145,18 @@ def _stand(
             positions = []
             problem = (steps[-1].patch, f"{path}: changed since it was patched")
     if len(positions) > 1:
-        problem = (
-            steps[0].patch,
-            f"{path}: cannot be told whether it is patched: its lines fit both ways",
-        )
+        # Added lines often end like the lines they follow, so that the old context is
+        # there again behind them. Only a file that is git's very own is clear then.
+        name = diff.blob_id(content)
+        names = [*(step.change.before_id for step in steps), steps[-1].change.after_id]
+        positions = [
+            place
+            for place in positions
+            if (expected := names[place]) and name.startswith(expected)
+        ]
+        if len(positions) != 1:
+            why = "cannot be told whether it is patched: its lines fit both ways"
+            problem = (steps[0].patch, f"{path}: {why}")
     return FileState(
         path=path,
         content=content,

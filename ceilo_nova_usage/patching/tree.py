@@ -107,6 +107,10 @@ class NovaTree:
                 raise errors.PatchingError(
                     f"{self.root}: another nova-patch command is at work here"
                 ) from error
+            except OSError as error:
+                raise errors.PatchingError(
+                    f"{self.root}: cannot be locked: {error.strerror}"
+                ) from error
             yield
         finally:
             os.close(package)
