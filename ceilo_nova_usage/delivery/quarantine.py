@@ -8,19 +8,33 @@ import os
 import pathlib
 import threading
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import fasteners
 
 from ceilo_nova_usage.errors import Faults
 from ceilo_nova_usage.recording.redaction import redact
 
-__all__ = ["FILE_NAME", "Quarantine"]
+__all__ = ["FILE_NAME", "Keeper", "Quarantine"]
 
 FILE_NAME = "quarantine.jsonl"
 _LOCK_NAME = ".lock"
 _DEPTH = 64
 _HUGE = 2**1024
+
+
+class Keeper(Protocol):
+    """What takes a notification that could not be read, or not all of it."""
+
+    def keep(
+        self, message: Any, message_id: str | None, faults: Faults, samples: int
+    ) -> pathlib.Path | None:
+        """Take it; ``samples`` were published all the same.
+
+        Returns the file that was removed to make room, if one was.
+
+        :raises OSError: where it cannot be kept
+        """
 
 
 class Quarantine:

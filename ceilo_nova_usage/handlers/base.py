@@ -14,7 +14,7 @@ from ceilometer.sample import Sample, add_reserved_user_metadata
 from ceilo_nova_usage import conf as options
 from ceilo_nova_usage import identity
 from ceilo_nova_usage.delivery.bounded_log import BoundedLog
-from ceilo_nova_usage.delivery.quarantine import Quarantine
+from ceilo_nova_usage.delivery.quarantine import Keeper, Quarantine
 from ceilo_nova_usage.delivery.tally import TALLY, Outcome
 from ceilo_nova_usage.errors import (
     Faults,
@@ -78,9 +78,9 @@ class UsageHandler(SampleEndpoint):  # type: ignore[misc]  # ceilometer is untyp
         )
         self._meters = table.load(self._settings.meters)
         self._log = BoundedLog(LOG, self._settings.log_interval)
-        self._quarantine: Quarantine | None = None
+        self.quarantine: Keeper | None = None
         if self._settings.quarantine_dir is not None:
-            self._quarantine = Quarantine(
+            self.quarantine = Quarantine(
                 self._settings.quarantine_dir,
                 max_bytes=self._settings.quarantine_max_bytes,
                 max_files=self._settings.quarantine_max_files,
@@ -206,10 +206,10 @@ class UsageHandler(SampleEndpoint):  # type: ignore[misc]  # ceilometer is untyp
             samples,
             shown,
         )
-        if self._quarantine is None:
+        if self.quarantine is None:
             return
         try:
-            removed = self._quarantine.keep(message, message_id, faults, samples)
+            removed = self.quarantine.keep(message, message_id, faults, samples)
         except OSError as error:
             TALLY.count(Outcome.NOT_KEPT, type(error).__name__)
             self._log.log(

@@ -55,7 +55,7 @@ class Replayer:
         endpoints = list(endpoints)
         for endpoint in endpoints:
             if isinstance(endpoint, UsageHandler):
-                endpoint._quarantine = self
+                endpoint.quarantine = self
         self._dispatcher = BatchNotificationDispatcher(endpoints, serializer=None)
 
     def samples(self, notifications: Iterable[Recorded]) -> Iterator[Sample]:
