@@ -31,7 +31,7 @@ __all__ = ["Record"]
 # Seconds between two looks at whether the broker still sends copies.
 _UPKEEP = 5.0
 _KEY_BYTES = 32
-_LEVELS = {"amqp": logging.WARNING, "oslo_messaging": logging.WARNING}
+_LEVELS = {"amqp": logging.WARNING, "oslo.messaging": logging.WARNING}
 
 
 class Record(command.Command):

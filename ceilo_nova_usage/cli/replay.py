@@ -24,12 +24,12 @@ __all__ = ["Replay"]
 _LONG = 2.0
 _BATCH = 100
 
-# A replay says itself what could not be read; that is in these loggers' warnings.
+# A replay says itself what could not be read or loaded, which these log too.
 _LEVELS = {
     "ceilo_nova_usage.handlers": logging.ERROR,
     "ceilometer": logging.WARNING,
-    "oslo_messaging": logging.WARNING,
-    "stevedore": logging.WARNING,
+    "oslo.messaging": logging.WARNING,
+    "stevedore": logging.CRITICAL,
 }
 
 

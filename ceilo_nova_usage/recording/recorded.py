@@ -67,6 +67,14 @@ class Recorded:
         """The sender's id of the notification, whatever its type."""
         return self.message.get("message_id")
 
+    def envelope(self) -> dict[str, str]:
+        """Return the notification as oslo.messaging puts it on the wire."""
+        context = {f"{_CONTEXT_PREFIX}{key}": item for key, item in self.ctxt.items()}
+        return {
+            _ENVELOPE_VERSION: "2.0",
+            _ENVELOPE_MESSAGE: json.dumps({**self.message, **context}),
+        }
+
     @classmethod
     def from_json(cls, value: object, source: Source) -> Self:
         """Take a wire envelope, a decoded or a dispatched message.
