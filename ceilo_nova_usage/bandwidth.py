@@ -43,8 +43,8 @@ class _Period(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _LABEL = wire.Reader(_Label)
-_NETWORK = wire.Reader(_Network)
-_PERIOD = wire.Reader(_Period)
+_NETWORK = wire.Reader(_Network, any_version=True)
+_PERIOD = wire.Reader(_Period, any_version=True)
 
 
 def read(

@@ -133,7 +133,7 @@ class _VersionedPayload(_Payload, frozen=True, kw_only=True):
 
 
 _LEGACY = wire.Reader(_LegacyPayload)
-_VERSIONED = wire.Reader(_VersionedPayload)
+_VERSIONED = wire.Reader(_VersionedPayload, any_version=True)
 
 
 def _from_legacy(payload: _LegacyPayload) -> Instance:

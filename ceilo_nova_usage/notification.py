@@ -51,7 +51,9 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True):
         if not isinstance(event_type, str):
             faults.wrong_type("event_type", event_type, "a string")
             raise InvalidNotification(message_id, faults)
-        opened = wire.open_object(message.get("payload"), "payload", faults)
+        opened = wire.open_object(
+            message.get("payload"), "payload", faults, any_version=True
+        )
         if opened is None:
             raise InvalidNotification(message_id, faults)
         payload, path = opened

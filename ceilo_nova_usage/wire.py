@@ -39,10 +39,15 @@ _S = TypeVar("_S", bound=msgspec.Struct)
 
 
 class Reader(Generic[_S]):
-    """Reads objects of the message into structures of one kind."""
+    """Reads objects of the message into structures of one kind.
 
-    def __init__(self, kind: type[_S]) -> None:
+    Of the contract's own objects it reads version 1.x alone. Nova's others it reads
+    in ``any_version``: they keep the few fields that are asked for.
+    """
+
+    def __init__(self, kind: type[_S], *, any_version: bool = False) -> None:
         self._kind = kind
+        self._any_version = any_version
         self._fields = msgspec.structs.fields(kind)
         # Fields that name the structure: one that is unfit is as bad as a missing one.
         self._naming: frozenset[str] = getattr(kind, "NAMING", frozenset())
@@ -51,7 +56,9 @@ class Reader(Generic[_S]):
         for field in self._fields:
             inner, in_list = _structure_in(field.type)
             if inner is not None:
-                (self._lists if in_list else self._objects)[field.name] = Reader(inner)
+                (self._lists if in_list else self._objects)[field.name] = Reader(
+                    inner, any_version=any_version
+                )
 
     def read(
         self, value: Any, path: str, faults: Faults, *, wrapped: bool = False
@@ -71,7 +78,7 @@ class Reader(Generic[_S]):
 
     def _plain(self, value: Any) -> Any:
         """Return ``value`` without nova's wrappings, the same object if it has none."""
-        value = _unwrap(value)
+        value = _unwrap(value, self._any_version)
         if not isinstance(value, dict):
             return value
         plain = {}
@@ -82,12 +89,12 @@ class Reader(Generic[_S]):
         for name, reader in self._lists.items():
             found = value.get(name)
             # One wrapped, all wrapped; a list that mixes them is read by field.
-            if isinstance(found, list) and found and _unwrap(found[0]) is not found[0]:
+            if isinstance(found, list) and found and _is_wrapped(found[0]):
                 plain[name] = [reader._plain(item) for item in found]
         return {**value, **plain} if plain else value
 
     def _read_by_field(self, value: Any, path: str, faults: Faults) -> _S | None:
-        opened = open_object(value, path, faults)
+        opened = open_object(value, path, faults, any_version=self._any_version)
         if opened is None:
             return None
         data, path = opened
@@ -133,7 +140,7 @@ class Reader(Generic[_S]):
 
 
 def open_object(
-    value: Any, path: str, faults: Faults
+    value: Any, path: str, faults: Faults, *, any_version: bool = False
 ) -> tuple[dict[str, Any], str] | None:
     """Take ``value`` as an object, opening nova's wrapping; return it and its path."""
     if not isinstance(value, dict):
@@ -141,7 +148,7 @@ def open_object(
         return None
     if _DATA not in value:
         return value, path
-    if not _is_version_1(value.get(_VERSION)):
+    if not any_version and not _is_version_1(value.get(_VERSION)):
         faults.add(f"{path}.{_VERSION}", Reason.UNKNOWN_VERSION, "is no version 1.x")
         return None
     data = value[_DATA]
@@ -164,13 +171,13 @@ def time(value: str, path: str, faults: Faults) -> datetime.datetime | None:
         return None
 
 
-def _unwrap(value: Any) -> Any:
-    """Return the data of a nova object of version 1.x, or what is none as it is."""
-    if (
-        isinstance(value, dict)
-        and _DATA in value
-        and _is_version_1(value.get(_VERSION))
-    ):
+def _is_wrapped(value: Any) -> bool:
+    return isinstance(value, dict) and _DATA in value
+
+
+def _unwrap(value: Any, any_version: bool) -> Any:
+    """Return the data of a nova object that can be read, or ``value`` itself."""
+    if _is_wrapped(value) and (any_version or _is_version_1(value.get(_VERSION))):
         return value[_DATA]
     return value
 
