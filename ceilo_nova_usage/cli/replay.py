@@ -3,6 +3,7 @@
 """``replay``: recorded notifications, and the samples that they come to."""
 
 import argparse
+import contextlib
 import logging
 import pathlib
 import sys
@@ -97,7 +98,8 @@ class Replay(lister.Lister):
     def run(self, parsed_args: argparse.Namespace) -> int:
         """Print the samples; the exit status is 1 if anything went wrong."""
         levels = _LEVELS if self.app.options.verbose_level < 2 else {}
-        with logs.at_levels(levels):
+        # Standard output is the samples' alone; some endpoints' libraries print.
+        with logs.at_levels(levels), contextlib.redirect_stdout(sys.stderr):
             status = super().run(parsed_args)
         return status or int(self._problems > 0)
 
@@ -124,7 +126,13 @@ class Replay(lister.Lister):
         expectation = parsed_args.expect and Expectation.from_file(
             parsed_args.expect, frozenset(samples.FIELDS)
         )
-        return samples.FIELDS, self._rows(replayer, parsed_args.files, expectation)
+        rows = self._rows(
+            replayer,
+            parsed_args.files,
+            expectation,
+            as_text=parsed_args.formatter not in ("json", "yaml"),
+        )
+        return samples.FIELDS, rows
 
     def produce_output(
         self,
@@ -140,14 +148,19 @@ class Replay(lister.Lister):
         return super().produce_output(parsed_args, column_names, data)
 
     def _rows(
-        self, replayer: Replayer, names: list[str], expectation: Expectation | None
+        self,
+        replayer: Replayer,
+        names: list[str],
+        expectation: Expectation | None,
+        *,
+        as_text: bool,
     ) -> Iterator[tuple[Any, ...]]:
         for sample in replayer.samples(self._notifications(names)):
             fields = samples.fields_of(sample)
             self._samples += 1
             if expectation is not None:
                 expectation.meet(fields)
-            yield samples.row_of(fields)
+            yield samples.row_of(fields, as_text=as_text)
         if expectation is not None:
             for difference in expectation.differences():
                 self._problem(difference)

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TextIO
 
 from ceilometer.sample import Sample
-from cliff import columns
 from cliff.formatters import base
 
 __all__ = ["FIELDS", "SHOWN", "JSONArray", "fields_of", "row_of"]
@@ -34,26 +33,6 @@ FIELDS = (
 SHOWN = ("name", "volume", "unit", "resource_id", "timestamp")
 
 
-class _Object(columns.FormattableColumn[Mapping[str, Any]]):
-    """A mapping: JSON where a person or a spreadsheet reads, itself elsewhere."""
-
-    def human_readable(self) -> str:
-        return json.dumps(self._value)
-
-    def machine_readable(self) -> Mapping[str, Any]:
-        return _Mapping(self._value)
-
-
-class _Mapping(dict[str, Any]):
-    """What the csv formatter writes as JSON, and every other as a mapping."""
-
-    def __str__(self) -> str:
-        return json.dumps(self)
-
-    def to_dict(self) -> dict[str, Any]:
-        return dict(self)
-
-
 class JSONArray(base.ListFormatter):
     """Writes one JSON array, an object a line, and holds one object at a time."""
 
@@ -70,29 +49,33 @@ class JSONArray(base.ListFormatter):
         """Write the rows as they come."""
         opening = "[\n"
         for row in data:
-            values = (
-                item.machine_readable()
-                if isinstance(item, columns.FormattableColumn)
-                else item
-                for item in row
-            )
-            item = dict(zip(column_names, values, strict=True))
-            stdout.write(opening + json.dumps(item, allow_nan=False, default=str))
+            item = dict(zip(column_names, row, strict=True))
+            stdout.write(opening + _json(item))
             opening = ",\n"
         stdout.write("[]\n" if opening == "[\n" else "\n]\n")
 
 
 def fields_of(sample: Sample) -> dict[str, Any]:
-    """Return a sample's fields as JSON has them: no NaN, no infinity."""
-    return {name: _finite(getattr(sample, name, None)) for name in FIELDS}
+    """Return a sample's fields; what is not a number in JSON is no volume either."""
+    fields = {name: getattr(sample, name, None) for name in FIELDS}
+    fields["volume"] = _finite(fields["volume"])
+    return fields
 
 
-def row_of(fields: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Return a row of a table from a sample's fields."""
+def row_of(fields: Mapping[str, Any], *, as_text: bool) -> tuple[Any, ...]:
+    """Return a row of a table; ``as_text`` writes the objects in it as JSON."""
+    if not as_text:
+        return tuple(fields.values())
     return tuple(
-        _Object(value) if isinstance(value, dict) else value
-        for value in fields.values()
+        _json(value) if isinstance(value, dict) else value for value in fields.values()
     )
+
+
+def _json(item: Mapping[str, Any]) -> str:
+    try:
+        return json.dumps(item, allow_nan=False, default=str)
+    except ValueError:
+        return json.dumps(_finite(item), allow_nan=False, default=str)
 
 
 def _finite(value: Any) -> Any:

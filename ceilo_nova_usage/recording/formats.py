@@ -4,7 +4,7 @@
 
 A recording is a JSON array of notifications, or lines. A line is a notification in
 JSON; or a record of a service's log that holds one, as oslo.messaging's ``log``
-driver writes it, in oslo.log's text or JSON formats. JSON that is spread over lines
+driver writes it, in oslo.log's text or JSON format. JSON that is spread over lines
 is read too. :mod:`ceilo_nova_usage.recording.recorded` tells the three forms that a
 notification may have.
 """
@@ -172,13 +172,13 @@ class _Document:
 
 
 def _from_object(value: Any, source: Source) -> Iterator[Found]:
-    """Take a notification, or a record of oslo.log's JSON formats."""
+    """Take a notification, or a record in oslo.log's JSON format."""
     if (
         isinstance(value, dict)
         and "event_type" not in value
         and isinstance(logger := value.get("name"), str)
         and isinstance(text := value.get("message"), str)
-        and ("levelname" in value or "level" in value)
+        and "levelname" in value
     ):
         if logger.startswith(_LOGGER):
             yield _from_text(text, source)
