@@ -4,7 +4,7 @@
 
 The series says which: the test modules it changes, those named after the modules it
 changes, and the tables of object hashes and notification samples where it changes
-what they are of.
+what they are of. Modules that it adds are run a second time, on native threads.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from tests.nova.environment import RELEASES, NovaEnvironment, say
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
 #: Tests that are named after nothing, by the beginning of the path they look after.
 LOOKED_AFTER = {
@@ -46,14 +47,21 @@ VARIABLES = {
     "NOVA_RAISE_ON_GREENLET_LEAK": "True",
 }
 
+#: How nova's code runs, by the variable that says so.
+MODES = {
+    "eventlet": {"OS_NOVA_DISABLE_EVENTLET_PATCHING": "False"},
+    "native threads": {"OS_NOVA_DISABLE_EVENTLET_PATCHING": "True"},
+}
+
 #: Seconds for one module.
-TIMEOUT = 900.0
+TIMEOUT = 1800.0
 
 _RAN = re.compile(r"^Ran (\d+) tests?", re.MULTILINE)
-_FAILURES = re.compile(r"^FAILED \(failures=(\d+)\)", re.MULTILINE)
+_OUTCOME = re.compile(r"^(?:OK|FAILED)(?: \((.*)\))?$", re.MULTILINE)
+_COUNT = re.compile(r"([a-z ]+)=(\d+)")
 
 
-def test_modules(paths: Sequence[PurePosixPath]) -> Iterator[str]:
+def test_modules(paths: Iterable[PurePosixPath]) -> Iterator[str]:
     """The files of tests that changed files call for; not each has to be there."""
     for path in paths:
         of_tests = path.parts[:2] == ("nova", "tests")
@@ -69,95 +77,108 @@ def test_modules(paths: Sequence[PurePosixPath]) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """How the tests of one module went."""
+    """How tests went."""
 
-    module: str
-    passed: int
-    failed: int
-    seconds: float
-    output: str
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
 
-
-def run(
-    environment: NovaEnvironment, tree: Path, module: str, mode: dict[str, str]
-) -> Result:
-    """Run one module; one that ends without a count counts as a failure."""
-    began = time.monotonic()
-    try:
-        done = environment.run(
-            tree,
-            *("-m", "testtools.run", module),
-            variables=VARIABLES | mode,
-            timeout=TIMEOUT,
+    @classmethod
+    def from_output(cls, output: str) -> Result:
+        """What unittest printed at the end; without an end, that is a failure."""
+        ran, outcome = _RAN.search(output), _OUTCOME.search(output)
+        if ran is None or outcome is None:
+            return cls(failed=1)
+        counts = {
+            name.strip(): int(count) for name, count in _COUNT.findall(outcome[1] or "")
+        }
+        skipped = counts.get("skipped", 0)
+        failed = sum(
+            counts.get(name, 0)
+            for name in ("failures", "errors", "unexpected successes")
         )
-    except subprocess.TimeoutExpired:
-        ran, failed, output = 0, 1, f"no end after {TIMEOUT} s"
-    else:
-        count, failures = _RAN.search(done.stdout), _FAILURES.search(done.stdout)
-        ran = int(count[1]) if count else 0
-        failed = int(failures[1]) if failures else int(done.returncode != 0)
-        output = done.stdout
-    seconds = time.monotonic() - began
-    return Result(
-        module=module,
-        passed=max(ran - failed, 0),
-        failed=failed,
-        seconds=seconds,
-        output=output,
-    )
+        return cls(
+            passed=max(int(ran[1]) - skipped - failed, 0),
+            failed=failed,
+            skipped=skipped,
+        )
+
+    def __add__(self, other: Result) -> Result:
+        return Result(
+            passed=self.passed + other.passed,
+            failed=self.failed + other.failed,
+            skipped=self.skipped + other.skipped,
+        )
+
+    def __str__(self) -> str:
+        return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
 
 
-def run_all(
-    environment: NovaEnvironment, tree: Path, *, threading: bool, processes: int
-) -> bool:
-    """Run every module that is in the tree; prints a line for each and a last one."""
-    changed = [
-        change.path for patch in environment.series.patches for change in patch.changes
-    ]
-    files = sorted(
-        {file for file in test_modules(changed) if (tree / file).exists()},
-        key=lambda file: -(tree / file).stat().st_size,  # the long ones first
-    )
-    modules = [file.removesuffix(".py").replace("/", ".") for file in files]
-    mode = {"OS_NOVA_DISABLE_EVENTLET_PATCHING": str(threading)}
-    environment.python()  # built before anyone races for it
-    results = []
-    with ThreadPoolExecutor(processes) as pool:
-        for result in pool.map(
-            lambda module: run(environment, tree, module, mode), modules
-        ):
-            results.append(result)
-            if result.failed:
-                print(result.output)
-            say(
-                f"{result.module}: {result.passed} passed, {result.failed} failed, "
-                f"{result.seconds:.0f} s"
-            )
-    passed = sum(result.passed for result in results)
-    failed = sum(result.failed for result in results)
-    how = "native threads" if threading else "eventlet"
-    print(f"{tree.name} ({how}): {passed} passed, {failed} failed")
-    return passed > 0 and failed == 0
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runner:
+    """Runs test modules of one tree, some at a time."""
+
+    environment: NovaEnvironment
+    tree: Path
+    processes: int
+
+    def run(self, files: Iterable[str], mode: str) -> Result:
+        """Run those of the files that are in the tree; prints each module's result."""
+        there = sorted(
+            {file for file in files if (self.tree / file).exists()},
+            key=lambda file: -(self.tree / file).stat().st_size,  # the long ones first
+        )
+        modules = [file.removesuffix(".py").replace("/", ".") for file in there]
+        with ThreadPoolExecutor(self.processes) as pool:
+            results = pool.map(self._run_module, modules, [MODES[mode]] * len(modules))
+            return sum(results, Result())
+
+    def _run_module(self, module: str, mode: Mapping[str, str]) -> Result:
+        began = time.monotonic()
+        try:
+            output = self.environment.run(
+                self.tree,
+                *("-m", "unittest", module),
+                variables={**VARIABLES, **mode},
+                timeout=TIMEOUT,
+            ).stdout
+        except subprocess.TimeoutExpired:
+            output = f"{module}: no end after {TIMEOUT} s"
+        result = Result.from_output(output)
+        if result.failed:
+            print(output)
+        say(f"{module}: {result}, {time.monotonic() - began:.0f} s")
+        return result
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the touched tests of a release."""
+    """Run the touched tests of a release; the last lines are counts."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--release", choices=RELEASES, default=RELEASES[-1])
     parser.add_argument(
         "--stock", action="store_true", help="run the stock tree, the baseline"
     )
-    parser.add_argument(
-        "--threading", action="store_true", help="native threads instead of eventlet"
-    )
     parser.add_argument("--processes", type=int, default=2, help="modules at a time")
     wanted = parser.parse_args(argv)
     environment = NovaEnvironment.of(wanted.release)
-    tree = environment.stock() if wanted.stock else environment.patched()
-    passed = run_all(
-        environment, tree, threading=wanted.threading, processes=wanted.processes
+    environment.python()  # built before several ask for it
+    runner = Runner(
+        environment=environment,
+        tree=environment.stock() if wanted.stock else environment.patched(),
+        processes=wanted.processes,
     )
-    return 0 if passed else 1
+    changes = [
+        change for patch in environment.series.patches for change in patch.changes
+    ]
+    touched = list(test_modules(change.path for change in changes))
+    added = list(test_modules(change.path for change in changes if change.creates))
+    results = {"eventlet": runner.run(touched, "eventlet")}
+    if not wanted.stock:
+        results["native threads"] = runner.run(added, "native threads")
+    what = "stock" if wanted.stock else "patched"
+    for mode, result in results.items():
+        print(f"nova {environment.version} {what}, {mode}: {result}")
+    return 1 if any(r.failed or not r.passed for r in results.values()) else 0
 
 
 if __name__ == "__main__":
