@@ -53,7 +53,7 @@ CONTEXT_KEYS = frozenset(
 )
 
 _CONTEXT_PREFIX = "_context_"
-_CONTEXTS = frozenset(("context", "ctxt"))
+_CONTEXTS = frozenset(("_context", "context", "ctxt"))
 _ENVELOPE = "oslo.message"
 
 # Beside the passwords, tokens and private keys that oslo.utils knows by their names.
