@@ -9,18 +9,16 @@ period. The keys of both forms are written here and nowhere else.
 import datetime
 from typing import Any
 
-import msgspec
-
 from ceilo_nova_usage import wire
 from ceilo_nova_usage.errors import Faults, Reason
 from ceilo_nova_usage.notification import Notification
 from ceilo_nova_usage.usage import InstanceUsage, NetworkTotals, unambiguous
-from ceilo_nova_usage.wire import Counter, Name
+from ceilo_nova_usage.wire import Counter, Name, Part
 
 __all__ = ["read"]
 
 
-class _Label(msgspec.Struct, frozen=True, kw_only=True):
+class _Label(Part, frozen=True, kw_only=True):
     """A network of the legacy form, ``{label: {"bw_in": bytes, "bw_out": bytes}}``."""
 
     label: Name
@@ -28,7 +26,7 @@ class _Label(msgspec.Struct, frozen=True, kw_only=True):
     bw_out: Counter | None = None
 
 
-class _Network(msgspec.Struct, frozen=True, kw_only=True):
+class _Network(Part, frozen=True, kw_only=True):
     """A network of the versioned form, which lists them."""
 
     network_name: Name
@@ -36,7 +34,7 @@ class _Network(msgspec.Struct, frozen=True, kw_only=True):
     out_bytes: Counter | None = None
 
 
-class _Period(msgspec.Struct, frozen=True, kw_only=True):
+class _Period(Part, frozen=True, kw_only=True):
     """The end of the audit period, of which both forms tell."""
 
     audit_period_ending: Name | None = None
@@ -82,7 +80,7 @@ def _legacy(value: Any, path: str, faults: Faults) -> list[NetworkTotals]:
         opened = wire.open_object(totals, f"{path}.{str(label)[:80]}", faults)
         if opened is not None:
             data, where = opened
-            network = _LABEL.read({**data, "label": label}, where, faults)
+            network = _LABEL.read_open({**data, "label": label}, where, faults)
             if network is not None:
                 networks.append(
                     NetworkTotals(
@@ -96,7 +94,7 @@ def _legacy(value: Any, path: str, faults: Faults) -> list[NetworkTotals]:
 
 def _versioned(value: Any, path: str, faults: Faults) -> list[NetworkTotals]:
     read = [
-        _NETWORK.read(item, f"{path}.{index}", faults, wrapped=True)
+        _NETWORK.read(item, f"{path}.{index}", faults)
         for index, item in enumerate(value)
     ]
     return [
@@ -114,7 +112,7 @@ def _counted_to(notification: Notification, faults: Faults) -> datetime.datetime
     payload, path = notification.payload, notification.path
     if payload.get("audit_period") is not None:
         payload, path = payload["audit_period"], f"{path}.audit_period"
-    period = _PERIOD.read(payload, path, faults, wrapped=True)
+    period = _PERIOD.read(payload, path, faults)
     if period is None or period.audit_period_ending is None:
         if notification.sent_at is None:
             faults.missing(f"{path}.audit_period_ending")

@@ -17,7 +17,7 @@ from ceilo_nova_usage import wire
 from ceilo_nova_usage.errors import Faults
 from ceilo_nova_usage.notification import Notification
 from ceilo_nova_usage.usage import CPU, Disk, InstanceUsage, Interface, NetworkTotals
-from ceilo_nova_usage.wire import Counter, Name, Text
+from ceilo_nova_usage.wire import Counter, Name, Part, Text
 
 __all__ = [
     "Flavor",
@@ -84,13 +84,13 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
         """Read either wire form; None where no instance or no owner can be told."""
         payload, path = notification.payload, notification.path
         if "uuid" in payload:
-            versioned = _VERSIONED.read(payload, path, faults, wrapped=True)
+            versioned = _VERSIONED.read_open(payload, path, faults, wrapped=True)
             return None if versioned is None else _from_versioned(versioned)
-        legacy = _LEGACY.read(payload, path, faults)
+        legacy = _LEGACY.read_open(payload, path, faults)
         return None if legacy is None else _from_legacy(legacy)
 
 
-class _Payload(msgspec.Struct, frozen=True, kw_only=True):
+class _Payload(Part, frozen=True, kw_only=True):
     """What both forms call by one name."""
 
     tenant_id: Name
@@ -115,7 +115,7 @@ class _LegacyPayload(_Payload, frozen=True, kw_only=True):
     ephemeral_gb: Counter | None = None
 
 
-class _FlavorPayload(msgspec.Struct, frozen=True, kw_only=True):
+class _FlavorPayload(Part, frozen=True, kw_only=True):
     flavorid: Text | None = None
     name: Text | None = None
     vcpus: Counter | None = None

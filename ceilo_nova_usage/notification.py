@@ -18,13 +18,13 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True):
     """One notification of nova's, in either wire form.
 
     ``payload`` is the plain object of the legacy form, or the data of the versioned
-    form's object; ``path`` is where that stands in the message. ``sent_at`` is
-    aware, in UTC, or None where the envelope's time is absent or unreadable.
+    form's object; ``path`` is where that stands in the message. ``timestamp`` is the
+    envelope's, unread.
     """
 
     message_id: str | None
     event_type: str
-    sent_at: datetime.datetime | None
+    timestamp: Any
     payload: dict[str, Any]
     path: str
 
@@ -38,11 +38,11 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True):
         :raises InvalidNotification: where there is no event type or no payload
         """
         faults = Faults()
-        if not isinstance(message, Mapping):
+        if not isinstance(message, dict):
             faults.wrong_type("message", message, "an object")
             raise InvalidNotification(None, faults)
         metadata = message.get("metadata")
-        if not isinstance(metadata, Mapping):
+        if not isinstance(metadata, dict):
             metadata = {}
         message_id = metadata.get("message_id")
         if not isinstance(message_id, str):
@@ -57,13 +57,17 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True):
         if opened is None:
             raise InvalidNotification(message_id, faults)
         payload, path = opened
-        timestamp = metadata.get("timestamp")
         return cls(
             message_id=message_id,
             event_type=event_type,
-            sent_at=wire.time(timestamp, "metadata.timestamp", Faults())
-            if isinstance(timestamp, str)
-            else None,
+            timestamp=metadata.get("timestamp"),
             payload=payload,
             path=path,
         )
+
+    @property
+    def sent_at(self) -> datetime.datetime | None:
+        """When it was sent, aware, in UTC; None where that cannot be told."""
+        if not isinstance(self.timestamp, str):
+            return None
+        return wire.time(self.timestamp, "metadata.timestamp", Faults())

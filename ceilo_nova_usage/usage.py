@@ -10,13 +10,13 @@ import collections
 import datetime
 import operator
 from collections.abc import Sequence
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
 from ceilo_nova_usage import wire
 from ceilo_nova_usage.errors import Faults, Reason
-from ceilo_nova_usage.wire import Counter, Name, Text
+from ceilo_nova_usage.wire import Counter, Name, Part, Text
 
 __all__ = [
     "CPU",
@@ -30,14 +30,14 @@ __all__ = [
 ]
 
 
-class CPU(msgspec.Struct, frozen=True, kw_only=True):
+class CPU(Part, frozen=True, kw_only=True):
     """What the vCPUs have used, in nanoseconds, and how many are online."""
 
     time: Counter | None = None
     number: Counter | None = None
 
 
-class Disk(msgspec.Struct, frozen=True, kw_only=True):
+class Disk(Part, frozen=True, kw_only=True):
     """One disk's counters: requests, bytes, and times in nanoseconds."""
 
     device: Name
@@ -72,11 +72,11 @@ class DiskSums(msgspec.Struct, frozen=True):
 _SUMMED = operator.attrgetter(*DiskSums.__struct_fields__)
 
 
-class Interface(msgspec.Struct, frozen=True, kw_only=True):
+class Interface(Part, frozen=True, kw_only=True):
     """One NIC's counters: bytes and packets."""
 
     # A filter, where there is one, names the NIC's resource.
-    NAMING: ClassVar[frozenset[str]] = frozenset({"filter"})
+    NAMING = frozenset({"filter"})
 
     name: Name
     mac: Name | None = None
@@ -93,7 +93,7 @@ class Interface(msgspec.Struct, frozen=True, kw_only=True):
     tx_drop: Counter | None = None
 
 
-class Lifetime(msgspec.Struct, frozen=True, kw_only=True):
+class Lifetime(Part, frozen=True, kw_only=True):
     """Totals over the instance's whole life: nanoseconds, requests, bytes, packets."""
 
     cpu_time: Counter | None = None
@@ -115,7 +115,7 @@ class NetworkTotals(msgspec.Struct, frozen=True, kw_only=True):
     out_bytes: Counter | None = None
 
 
-class _Block(msgspec.Struct, frozen=True, kw_only=True):
+class _Block(Part, frozen=True, kw_only=True):
     """The block as it is on the wire."""
 
     schema: Name
@@ -161,17 +161,17 @@ class InstanceUsage(msgspec.Struct, frozen=True, kw_only=True):
         if opened is None or not _is_known_schema(*opened, faults):
             return None
         data, path = opened
-        block = _BLOCK.read(data, path, faults, wrapped=data is not value)
+        wrapped = data is not value
+        data = _bounded(data, path, max_devices, faults)
+        block = _BLOCK.read_open(data, path, faults, wrapped=wrapped)
         if block is None:
             return None
         collected_at = wire.time(block.collected_at, f"{path}.collected_at", faults)
         if collected_at is None:
             return None
-        disks = _devices(
-            block.disks or (), "device", f"{path}.disks", max_devices, faults
-        )
-        interfaces = _devices(
-            block.interfaces or (), "name", f"{path}.interfaces", max_devices, faults
+        disks = unambiguous(block.disks or (), "device", f"{path}.disks", faults)
+        interfaces = unambiguous(
+            block.interfaces or (), "name", f"{path}.interfaces", faults
         )
         if block.instance_name is None and any(
             nic.filter is None for nic in interfaces
@@ -207,23 +207,29 @@ def _is_known_schema(data: dict[str, Any], path: str, faults: Faults) -> bool:
     return False
 
 
-def _devices(
-    devices: Sequence[_D], field: str, path: str, limit: int, faults: Faults
-) -> Sequence[_D]:
-    """Return the devices that can be told apart by a field, if they are not too many.
-
-    Two devices of one name would write into one series: neither is believed.
-    """
-    if len(devices) > limit:
-        faults.add(path, Reason.TOO_MANY, f"lists {len(devices)}, over {limit}")
-        return ()
-    return unambiguous(devices, field, path, faults)
+def _bounded(
+    data: dict[str, Any], path: str, limit: int, faults: Faults
+) -> dict[str, Any]:
+    """Return the block without its lists of more devices than any instance has."""
+    for name in ("disks", "interfaces"):
+        devices = data.get(name)
+        if isinstance(devices, list) and len(devices) > limit:
+            faults.add(
+                f"{path}.{name}",
+                Reason.TOO_MANY,
+                f"lists {len(devices)}, over {limit}",
+            )
+            data = {**data, name: None}
+    return data
 
 
 def unambiguous(
     devices: Sequence[_D], field: str, path: str, faults: Faults
 ) -> Sequence[_D]:
-    """Return the devices that share their field's value with no other one."""
+    """Return the devices that share their field's value with no other one.
+
+    Two of one name would write into one series: neither is believed.
+    """
     read = operator.attrgetter(field)
     if len(set(map(read, devices))) == len(devices):
         return devices

@@ -10,13 +10,22 @@ and left unknown; a structure that lacks a required field is left out.
 import datetime
 import re
 import typing
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
 
 import msgspec
 
 from ceilo_nova_usage.errors import Faults, Reason
 
-__all__ = ["NAME_LIMIT", "Counter", "Name", "Reader", "Text", "open_object", "time"]
+__all__ = [
+    "NAME_LIMIT",
+    "Counter",
+    "Name",
+    "Part",
+    "Reader",
+    "Text",
+    "open_object",
+    "time",
+]
 
 NAME_LIMIT = 255
 _TEXT_LIMIT = 4096
@@ -31,84 +40,129 @@ Text = Annotated[str, msgspec.Meta(max_length=_TEXT_LIMIT)]
 
 _DATA = "nova_object.data"
 _VERSION = "nova_object.version"
-_UNFIT = (msgspec.ValidationError, OverflowError, UnicodeError)
+# Read in one step; any other 1.x is read field by field.
+_COMMON_VERSIONS = Literal[
+    "1.0", "1.1", "1.2", "1.3", "1.4", "1.5", "1.6", "1.7", "1.8", "1.9"
+]
+_UNFIT = (msgspec.ValidationError, OverflowError, ValueError)
 # No sink is sure to store these, nor a lone surrogate; JSON escapes them as \u00XX.
 _CONTROL = re.compile("[\x00-\x07\x0b\x0e-\x1f]")
 
-_S = TypeVar("_S", bound=msgspec.Struct)
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """What a :class:`Reader` reads: an object of the message, by its fields.
+
+    A subclass may give the names of those that name it in ``NAMING``: to be without
+    one is as bad, then, as to lack a required one.
+    """
+
+    NAMING: ClassVar[frozenset[str]] = frozenset()
+
+    # Never there in what is open: else an object that need not have any field would
+    # be read as an empty one, where it is wrapped and should not be.
+    unopened: None = msgspec.field(name=_DATA, default=None)
 
 
-class Reader(Generic[_S]):
+_P = TypeVar("_P", bound=Part)
+_set = msgspec.structs.force_setattr
+
+
+class Reader(Generic[_P]):
     """Reads objects of the message into structures of one kind.
 
     Of the contract's own objects it reads version 1.x alone. Nova's others it reads
     in ``any_version``: they keep the few fields that are asked for.
     """
 
-    def __init__(self, kind: type[_S], *, any_version: bool = False) -> None:
+    def __init__(self, kind: type[_P], *, any_version: bool = False) -> None:
         self._kind = kind
         self._any_version = any_version
         self._fields = msgspec.structs.fields(kind)
-        # Fields that name the structure: one that is unfit is as bad as a missing one.
-        self._naming: frozenset[str] = getattr(kind, "NAMING", frozenset())
         self._objects: dict[str, Reader[Any]] = {}
         self._lists: dict[str, Reader[Any]] = {}
+        wrapped: list[tuple[str, Any, Any]] = []
         for field in self._fields:
-            inner, in_list = _structure_in(field.type)
+            inner, in_list = _part_in(field.type)
             if inner is not None:
-                (self._lists if in_list else self._objects)[field.name] = Reader(
-                    inner, any_version=any_version
-                )
+                reader: Reader[Any] = Reader(inner, any_version=any_version)
+                (self._lists if in_list else self._objects)[field.name] = reader
+                kind_within: Any = reader._wrapping
+                if in_list:
+                    kind_within = tuple[kind_within, ...]
+                wrapped.append((field.name, kind_within | None, None))
+        self._nests = bool(wrapped)
+        # The same kind, whose objects within are wrapped, and its own wrapping.
+        self._wrapped_kind: Any = msgspec.defstruct(
+            kind.__name__, wrapped, bases=(kind,), frozen=True, kw_only=True
+        )
+        self._wrapping: Any = msgspec.defstruct(
+            f"Wrapped{kind.__name__}",
+            [
+                (
+                    "version",
+                    Any if any_version else _COMMON_VERSIONS,
+                    msgspec.field(name=_VERSION),
+                ),
+                ("data", self._wrapped_kind, msgspec.field(name=_DATA)),
+            ],
+        )
 
-    def read(
-        self, value: Any, path: str, faults: Faults, *, wrapped: bool = False
-    ) -> _S | None:
-        """Read ``value``, which stands at ``path``; None where nothing can be used.
-
-        ``wrapped`` tells that the objects within are nova's own, each in its wrapping.
-        """
-        try:
-            plain = self._plain(value) if wrapped else value
-            read = msgspec.convert(plain, self._kind)
-            if rb"\u00" not in _encode(read):
-                return read
-        except _UNFIT:
-            pass
-        return self._read_by_field(value, path, faults)
-
-    def _plain(self, value: Any) -> Any:
-        """Return ``value`` without nova's wrappings, the same object if it has none."""
-        value = _unwrap(value, self._any_version)
-        if not isinstance(value, dict):
-            return value
-        plain = {}
-        for name, reader in self._objects.items():
-            found = value.get(name)
-            if found is not None and (data := reader._plain(found)) is not found:
-                plain[name] = data
-        for name, reader in self._lists.items():
-            found = value.get(name)
-            # One wrapped, all wrapped; a list that mixes them is read by field.
-            if isinstance(found, list) and found and _is_wrapped(found[0]):
-                plain[name] = [reader._plain(item) for item in found]
-        return {**value, **plain} if plain else value
-
-    def _read_by_field(self, value: Any, path: str, faults: Faults) -> _S | None:
+    def read(self, value: Any, path: str, faults: Faults) -> _P | None:
+        """Read an object at ``path``, wrapped or not; None where it cannot be used."""
         opened = open_object(value, path, faults, any_version=self._any_version)
         if opened is None:
             return None
         data, path = opened
+        return self.read_open(data, path, faults, wrapped=data is not value)
+
+    def read_open(
+        self, data: Any, path: str, faults: Faults, *, wrapped: bool = False
+    ) -> _P | None:
+        """Read what is in an object's wrapping, or never was in one.
+
+        ``wrapped`` tells that the objects within are nova's own, each in its wrapping.
+        """
+        try:
+            read: _P = msgspec.convert(
+                data, self._wrapped_kind if wrapped else self._kind
+            )
+            if wrapped:
+                self._unwrap(read)
+            if rb"\u00" not in _encode(read):
+                return read
+        except _UNFIT:
+            pass
+        return self._read_by_field(data, path, faults)
+
+    def _unwrap(self, read: _P) -> _P:
+        """Take the objects within out of their wrappings."""
+        for name, reader in self._objects.items():
+            if (found := getattr(read, name)) is not None:
+                data = found.data
+                _set(read, name, reader._unwrap(data) if reader._nests else data)
+        for name, reader in self._lists.items():
+            if found := getattr(read, name):
+                items: Any = [item.data for item in found]
+                if reader._nests:
+                    items = map(reader._unwrap, items)
+                _set(read, name, tuple(items))
+        return read
+
+    def _read_by_field(self, data: Any, path: str, faults: Faults) -> _P | None:
+        if not isinstance(data, dict):
+            faults.wrong_type(path, data, "an object")
+            return None
         values: dict[str, Any] = {}
         for field in self._fields:
-            where = f"{path}.{field.name}"
-            found = data.get(field.name)
+            where = f"{path}.{field.encode_name}"
+            found = data.get(field.encode_name)
             if found is None:
                 if field.required:
                     faults.missing(where)
                     return None
                 continue
             read = self._read_field(field, found, where, faults)
-            if read is None and (field.required or field.name in self._naming):
+            if read is None and (field.required or field.name in self._kind.NAMING):
                 return None
             values[field.name] = read
         return self._kind(**values)
@@ -171,17 +225,6 @@ def time(value: str, path: str, faults: Faults) -> datetime.datetime | None:
         return None
 
 
-def _is_wrapped(value: Any) -> bool:
-    return isinstance(value, dict) and _DATA in value
-
-
-def _unwrap(value: Any, any_version: bool) -> Any:
-    """Return the data of a nova object that can be read, or ``value`` itself."""
-    if _is_wrapped(value) and (any_version or _is_version_1(value.get(_VERSION))):
-        return value[_DATA]
-    return value
-
-
 def _is_version_1(version: Any) -> bool:
     return isinstance(version, str) and version.startswith("1.")
 
@@ -190,7 +233,7 @@ def _encode(value: Any) -> bytes:
     """Encode a value that was read, which refuses what its type lets through.
 
     :raises OverflowError: for a number of over 64 bits
-    :raises UnicodeError: for a lone surrogate
+    :raises ValueError: for a number of thousands of digits; for a lone surrogate
     """
     return msgspec.json.encode(value)
 
@@ -205,10 +248,10 @@ def _holds_control(value: Any) -> bool:
 
 def _explain(error: Exception) -> tuple[Reason, str]:
     text = str(error)
-    if isinstance(error, OverflowError):
-        return Reason.OUT_OF_RANGE, "is over 2^64 - 1"
     if isinstance(error, UnicodeError):
         return Reason.UNREADABLE_TEXT, "is no Unicode that can be stored"
+    if not isinstance(error, msgspec.ValidationError):
+        return Reason.OUT_OF_RANGE, "is beyond 64 bits"
     if ", got " in text:
         return Reason.WRONG_TYPE, text
     if "`int`" in text:
@@ -216,13 +259,13 @@ def _explain(error: Exception) -> tuple[Reason, str]:
     return Reason.UNREADABLE_TEXT, "is empty or too long"
 
 
-def _structure_in(kind: Any) -> tuple[type[msgspec.Struct] | None, bool]:
-    """Find the structure that a field of type ``kind`` holds, alone or in a tuple."""
-    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+def _part_in(kind: Any) -> tuple[type[Part] | None, bool]:
+    """Find the part that a field of type ``kind`` holds, alone or in a tuple."""
+    if isinstance(kind, type) and issubclass(kind, Part):
         return kind, False
     in_list = typing.get_origin(kind) is tuple
     for part in typing.get_args(kind):
-        structure, deeper = _structure_in(part)
-        if structure is not None:
-            return structure, in_list or deeper
+        found, deeper = _part_in(part)
+        if found is not None:
+            return found, in_list or deeper
     return None, False

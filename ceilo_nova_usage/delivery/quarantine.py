@@ -4,6 +4,7 @@
 
 import datetime
 import json
+import math
 import os
 import pathlib
 import threading
@@ -134,8 +135,10 @@ def _append(file: Any, line: bytes) -> None:
 
 def _plain(value: Any, depth: int = 0) -> Any:
     """Return what JSON can hold of a value: what it can't is described instead."""
-    if value is None or isinstance(value, str | bool | float):
+    if value is None or isinstance(value, str | bool):
         return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else f"<{value}>"
     if isinstance(value, int):
         return value if abs(value) < _HUGE else f"<{value.bit_length()} bit number>"
     if depth == _DEPTH:

@@ -5,7 +5,7 @@
 import dataclasses
 import enum
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, TypeAlias
 
 __all__ = ["Family", "Meter", "ResourceReadings", "Scope"]
 
@@ -50,13 +50,12 @@ class Meter:
     read: str | Callable[[Any], int | float | None]
 
 
-class ResourceReadings(NamedTuple):
-    """What meters read of a resource: a row's name and unit for each of ``values``.
-
-    A value that is unknown is None.
-    """
-
-    resource_id: str
-    metadata: dict[str, Any]
-    meters: Sequence[tuple[str, str]]
-    values: Sequence[int | float | None]
+# What meters read of a resource: its id and metadata, a row's name and unit for each
+# value, and the values. One that is unknown is None. There are many: a plain tuple is
+# made in no time.
+ResourceReadings: TypeAlias = tuple[
+    str,
+    dict[str, Any],
+    Sequence[tuple[str, str]],
+    Sequence[int | float | None],
+]

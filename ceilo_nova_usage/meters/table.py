@@ -5,7 +5,7 @@
 import logging
 import math
 import operator
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 import stevedore
@@ -69,10 +69,10 @@ class MeterTable:
     """The rows in force, by scope."""
 
     def __init__(self, meters: Iterable[Meter]) -> None:
-        rows = tuple(meters)
-        self._rows = {
-            scope: _Rows(row for row in rows if row.scope is scope) for scope in Scope
-        }
+        rows: dict[Scope, list[Meter]] = {}
+        for meter in meters:
+            rows.setdefault(meter.scope, []).append(meter)
+        self._rows = {scope: _Rows(meters) for scope, meters in rows.items()}
 
     def readings(
         self,
@@ -80,38 +80,36 @@ class MeterTable:
         usage: InstanceUsage,
         metadata: dict[str, Any],
         faults: Faults,
-    ) -> Iterator[ResourceReadings]:
-        """Yield what every resource's meters read; ``metadata`` is the instance's."""
-
-        def of(
-            scope: Scope, source: object, resource_id: str, metadata: dict[str, Any]
-        ) -> ResourceReadings:
-            rows = self._rows[scope]
-            return ResourceReadings(
-                resource_id, metadata, rows.meters, rows.read(source, faults)
-            )
-
+    ) -> list[ResourceReadings]:
+        """Return what every resource's meters read; ``metadata`` is the instance's."""
         uuid = instance.uuid
-        yield of(Scope.USAGE, usage, uuid, metadata)
+        parts: list[tuple[Scope, object, str, dict[str, Any]]] = [
+            (Scope.USAGE, usage, uuid, metadata)
+        ]
         if usage.disk_sums is not None:
-            yield of(Scope.DISKS, usage.disk_sums, uuid, metadata)
+            parts.append((Scope.DISKS, usage.disk_sums, uuid, metadata))
         if usage.lifetime is not None:
-            yield of(Scope.LIFETIME, usage.lifetime, uuid, metadata)
+            parts.append((Scope.LIFETIME, usage.lifetime, uuid, metadata))
         if usage.cpu is not None:
             described = identity.cpu_metadata(metadata, usage.cpu)
-            yield of(Scope.CPU, usage.cpu, uuid, described)
+            parts.append((Scope.CPU, usage.cpu, uuid, described))
         for disk in usage.disks:
             described = identity.disk_metadata(metadata, disk)
             resource_id = identity.disk_resource_id(instance, disk)
-            yield of(Scope.DISK, disk, resource_id, described)
+            parts.append((Scope.DISK, disk, resource_id, described))
         for nic in usage.interfaces:
             described = identity.interface_metadata(metadata, nic)
             resource_id = identity.interface_resource_id(instance, usage, nic)
-            yield of(Scope.INTERFACE, nic, resource_id, described)
+            parts.append((Scope.INTERFACE, nic, resource_id, described))
         for network in usage.networks:
             described = identity.network_metadata(metadata, network)
             resource_id = identity.network_resource_id(instance, network)
-            yield of(Scope.NETWORK, network, resource_id, described)
+            parts.append((Scope.NETWORK, network, resource_id, described))
+        return [
+            (resource_id, described, rows.meters, rows.read(source, faults))
+            for scope, source, resource_id, described in parts
+            if (rows := self._rows.get(scope)) is not None
+        ]
 
 
 def load(families: Collection[Family]) -> MeterTable:

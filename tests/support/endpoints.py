@@ -72,7 +72,7 @@ class Incoming:
         self.message = {
             "publisher_id": dispatched["publisher_id"],
             "event_type": dispatched["event_type"],
-            "payload": dispatched["payload"],
+            "payload": dispatched.get("payload"),
             "priority": priority,
             **dispatched["metadata"],
         }

@@ -127,7 +127,8 @@ _FIELDS = (
 def unwrapped(value: Any) -> Any:
     """Return a value without the wrapping of nova's notification objects."""
     if isinstance(value, dict):
-        value = value.get("nova_object.data", value)
+        if "nova_object.data" in value:
+            return unwrapped(value["nova_object.data"])
         return {key: unwrapped(item) for key, item in value.items()}
     if isinstance(value, list):
         return [unwrapped(item) for item in value]
