@@ -70,7 +70,7 @@ class Replay(lister.Lister):
             metavar="FILE",
             help="a pipeline.yaml: its sources say which meters pass; its publishers "
             "are not contacted, and a sample for several sinks is shown once (default: "
-            "every sample is shown)",
+            "every meter passes)",
         )
         parser.add_argument(
             "--config-file",
