@@ -35,16 +35,18 @@ __all__ = [
 # What libvirt says of a guest in nova's vm_state, as the discovery renders it:
 # (status, state). A rescued or resized instance is a running guest to libvirt.
 _RUNNING = ("active", "running")
+_SHUT_OFF = ("stopped", "shutdown")
 _STATES = {
     "active": _RUNNING,
     "rescued": _RUNNING,
     "resized": _RUNNING,
     "building": ("building", "pending"),
     "paused": ("paused", "paused"),
-    "suspended": ("suspended", "suspended"),
-    "stopped": ("stopped", "shutdown"),
-    "soft-delete": ("stopped", "shutdown"),
-    "shelved": ("stopped", "shutdown"),
+    "stopped": _SHUT_OFF,
+    # nova suspends a guest into a file.
+    "suspended": _SHUT_OFF,
+    "soft-delete": _SHUT_OFF,
+    "shelved": _SHUT_OFF,
     "error": ("error", "crashed"),
 }
 

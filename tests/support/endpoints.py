@@ -121,7 +121,6 @@ def handlers(conf: cfg.ConfigOpts, pipeline: Any) -> Sequence[UsageHandler]:
         invoke_on_load=True,
         invoke_args=(conf, pipeline),
         name_order=True,
-        warn_on_missing_entrypoint=True,
         on_missing_entrypoints_callback=_raise_missing,
     )
     return [extension.obj for extension in manager]
