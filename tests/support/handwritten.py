@@ -172,7 +172,9 @@ def _wrap_usage(block: dict[str, Any]) -> dict[str, Any]:
             data[key] = wrap(f"InstanceUsage{name}Payload", data[key])
     for key, name in (("disks", "Disk"), ("interfaces", "Interface")):
         if isinstance(data.get(key), list):
-            data[key] = [wrap(f"InstanceUsage{name}Payload", item) for item in data[key]]
+            data[key] = [
+                wrap(f"InstanceUsage{name}Payload", item) for item in data[key]
+            ]
     return wrap("InstanceUsagePayload", data)
 
 
