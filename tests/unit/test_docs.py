@@ -1,0 +1,183 @@
+# SPDX-FileCopyrightText: 2026 ceilo-nova-usage developers
+# SPDX-License-Identifier: Apache-2.0
+"""The documentation says what the code does, and all of it."""
+
+import configparser
+import csv
+import importlib.metadata
+import json
+import pathlib
+import re
+
+import pytest
+import yaml
+
+from ceilo_nova_usage import conf, errors
+from ceilo_nova_usage.delivery.tally import Outcome
+from ceilo_nova_usage.handlers.base import UsageHandler
+from ceilo_nova_usage.meters.meter import Meter, Scope
+from tests.support.command import replay
+from tests.support.recordings import FIXTURES
+
+TOP = pathlib.Path(__file__).parents[2]
+DOC = TOP / "doc" / "source"
+EXAMPLE = DOC / "developer" / "example"
+DELETION = FIXTURES / "compute.instance.delete.start" / "nova-34.0.0.json"
+
+RESOURCES = {
+    Scope.DISK: "uuid-device",
+    Scope.INTERFACE: "nic",
+    Scope.NETWORK: "uuid-label",
+}
+PARTS = {
+    Scope.CPU: "cpu.",
+    Scope.DISKS: "the sum of disks[].",
+    Scope.LIFETIME: "lifetime.",
+    Scope.DISK: "disks[].",
+    Scope.INTERFACE: "interfaces[].",
+    Scope.NETWORK: "bandwidth: ",
+}
+
+
+def table(page, header):
+    """The rows of a page's csv-table with that first column, literals bared."""
+    lines = iter((DOC / page).read_text("utf-8").splitlines())
+    for line in lines:
+        if line.strip().startswith(f":header: {header}"):
+            break
+    rows = []
+    for line in lines:
+        if line and not line.startswith(" "):
+            break
+        if line.startswith('   "'):
+            (row,) = csv.reader([line.strip()], skipinitialspace=True)
+            rows.append([cell.replace("``", "") for cell in row])
+    return rows
+
+
+def entry_points(group):
+    """What the package registers in a group."""
+    return [
+        entry
+        for entry in importlib.metadata.entry_points(group=group)
+        if entry.module.startswith("ceilo_nova_usage.")
+    ]
+
+
+def meters():
+    """Every meter that the package registers."""
+    for entry in entry_points("ceilo_nova_usage.meters"):
+        found = entry.load()
+        yield from [found] if isinstance(found, Meter) else found
+
+
+def test_every_meter_is_documented():
+    """The table of meters is the code's, a row a meter."""
+    documented = table("operator/meters.rst", "Meter")
+    assert sorted(documented) == sorted(
+        [
+            meter.name,
+            meter.unit,
+            RESOURCES.get(meter.scope, "uuid"),
+            str(meter.family),
+            PARTS[meter.scope] + meter.read,
+        ]
+        for meter in meters()
+    )
+
+
+def test_every_notification_is_documented():
+    """The table of notifications is what the handlers listen to, by family."""
+    handlers = [
+        entry.load()
+        for entry in importlib.metadata.entry_points(group="ceilometer.sample.endpoint")
+        if entry.module.startswith("ceilo_nova_usage.")
+    ]
+    assert all(issubclass(handler, UsageHandler) for handler in handlers)
+    documented = table("operator/meters.rst", "Family")
+    assert {(row[0], row[1], row[2]) for row in documented} == {
+        (handler.family, *handler.notifications) for handler in handlers
+    }
+
+
+def test_every_event_family_has_a_handler():
+    """An event family that can be chosen is one that is documented."""
+    documented = table("operator/meters.rst", "Family")
+    assert sorted(row[0] for row in documented) == sorted(conf.EVENT_FAMILIES)
+
+
+def test_every_reason_is_documented():
+    """Whoever finds a reason in the log finds it in the table."""
+    documented = [row[0] for row in table("operator/quarantine.rst", "Reason")]
+    assert sorted(documented) == sorted(errors.Reason)
+
+
+def test_every_outcome_is_documented():
+    """So it is with what is counted."""
+    documented = [row[0] for row in table("operator/quarantine.rst", "Outcome")]
+    assert sorted(documented) == sorted(Outcome)
+
+
+def test_every_option_is_documented():
+    """The page shows all the package's options, and each says what it does."""
+    page = (DOC / "operator" / "configuration.rst").read_text("utf-8")
+    shown = re.findall(r"^\.\. show-options:: (\S+)$", page, re.MULTILINE)
+    assert shown == [entry.name for entry in entry_points("oslo.config.opts")]
+    for _, options in conf.list_opts():
+        assert all(option.help for option in options)
+
+
+def test_every_command_is_documented():
+    """The page shows each command once."""
+    page = (DOC / "operator" / "commands.rst").read_text("utf-8")
+    shown = re.findall(r"^   :command: (.+)$", page, re.MULTILINE)
+    commands = entry_points("ceilo_nova_usage.cli")
+    assert shown == sorted(entry.name.replace("_", " ") for entry in commands)
+
+
+def test_the_shipped_pipeline_passes_every_meter():
+    """The pipeline that operators are told to copy from leaves no meter behind."""
+    text = (TOP / "ceilo_nova_usage" / "data" / "pipeline.yaml").read_text("utf-8")
+    (source,) = yaml.safe_load(text)["sources"]
+    passed = [re.escape(each).replace(r"\*", ".*") for each in source["meters"]]
+    for meter in meters():
+        assert any(re.fullmatch(each, meter.name) for each in passed), meter.name
+
+
+@pytest.fixture(name="installed_example")
+def _installed_example(tmp_path, monkeypatch):
+    """The documentation's example package, as its setup.cfg would install it."""
+    setup = configparser.ConfigParser()
+    setup.read(EXAMPLE / "setup.cfg")
+    metadata = setup["metadata"]
+    info = tmp_path / f"{metadata['name'].replace('-', '_')}.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(
+        f"Metadata-Version: 2.1\nName: {metadata['name']}\n"
+        f"Version: {metadata['version']}\n"
+    )
+    groups = setup["options.entry_points"]
+    (info / "entry_points.txt").write_text(
+        "".join(f"[{group}]{entries}\n" for group, entries in groups.items())
+    )
+    monkeypatch.syspath_prepend(EXAMPLE)
+    monkeypatch.syspath_prepend(tmp_path)
+
+
+@pytest.mark.usefixtures("installed_example")
+def test_the_example_meter_works():
+    """The example on the page about meters adds up what the NICs received."""
+    payload = json.loads(json.loads(DELETION.read_text("utf-8"))["oslo.message"])[
+        "payload"
+    ]
+    samples = [
+        sample
+        for sample in replay(DELETION).samples
+        if sample["name"] == "acme.network.received"
+    ]
+    assert [(sample["volume"], sample["resource_id"]) for sample in samples] == [
+        (
+            sum(nic["rx_bytes"] for nic in payload["usage"]["interfaces"]),
+            payload["instance_id"],
+        )
+    ]
