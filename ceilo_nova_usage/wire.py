@@ -30,9 +30,10 @@ __all__ = [
 NAME_LIMIT = 255
 _TEXT_LIMIT = 4096
 
-# A whole number from 0 to 2^64 - 1 (contract, section 1, rule 1), never a bool; the
-# upper bound is _encode's.
-Counter = Annotated[int, msgspec.Meta(ge=0)]
+# A whole number from 0 to 2^64 - 1 (contract, section 1, rule 1), never a bool. What
+# msgspec can bound is read in one step; the other half of the range is read by field.
+Counter = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+_LARGE = range(2**63, 2**64)
 # What may become an id: 255 characters is the most Gnocchi's own attributes take.
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=NAME_LIMIT)]
 # What is shown: the longest that is metered are URLs.
@@ -44,6 +45,7 @@ _VERSION = "nova_object.version"
 _COMMON_VERSIONS = Literal[
     "1.0", "1.1", "1.2", "1.3", "1.4", "1.5", "1.6", "1.7", "1.8", "1.9"
 ]
+# A number of thousands of digits is a ValueError, as is a lone surrogate.
 _UNFIT = (msgspec.ValidationError, OverflowError, ValueError)
 # No sink is sure to store these, nor a lone surrogate; JSON escapes them as \u00XX.
 _CONTROL = re.compile("[\x00-\x07\x0b\x0e-\x1f]")
@@ -78,6 +80,11 @@ class Reader(Generic[_P]):
         self._kind = kind
         self._any_version = any_version
         self._fields = msgspec.structs.fields(kind)
+        self._counters = {
+            field.name
+            for field in self._fields
+            if field.type in (Counter, Counter | None)
+        }
         self._objects: dict[str, Reader[Any]] = {}
         self._lists: dict[str, Reader[Any]] = {}
         wrapped: list[tuple[str, Any, Any]] = []
@@ -182,6 +189,8 @@ class Reader(Generic[_P]):
                 for index, entry in enumerate(found)
                 if (item := reader.read(entry, f"{where}.{index}", faults)) is not None
             )
+        if field.name in self._counters and type(found) is int and found in _LARGE:
+            return found
         try:
             read = msgspec.convert(found, field.type)
             _encode(read)
@@ -232,8 +241,7 @@ def _is_version_1(version: Any) -> bool:
 def _encode(value: Any) -> bytes:
     """Encode a value that was read, which refuses what its type lets through.
 
-    :raises OverflowError: for a number of over 64 bits
-    :raises ValueError: for a number of thousands of digits; for a lone surrogate
+    :raises UnicodeError: for a lone surrogate
     """
     return msgspec.json.encode(value)
 
@@ -250,12 +258,10 @@ def _explain(error: Exception) -> tuple[Reason, str]:
     text = str(error)
     if isinstance(error, UnicodeError):
         return Reason.UNREADABLE_TEXT, "is no Unicode that can be stored"
-    if not isinstance(error, msgspec.ValidationError):
-        return Reason.OUT_OF_RANGE, "is beyond 64 bits"
     if ", got " in text:
         return Reason.WRONG_TYPE, text
-    if "`int`" in text:
-        return Reason.OUT_OF_RANGE, text
+    if "`int`" in text or not isinstance(error, msgspec.ValidationError):
+        return Reason.OUT_OF_RANGE, "is not from 0 to 2^64 - 1"
     return Reason.UNREADABLE_TEXT, "is empty or too long"
 
 
