@@ -6,16 +6,15 @@ import json
 import threading
 from importlib import resources
 
+from tests.support import shipped
 from tests.support.command import replay, run
 
 DATA = resources.files("ceilo_nova_usage") / "data"
 
 
-def test_shipped_life_is_the_recorded_one(life):
+def test_shipped_life_is_the_recorded_one():
     """The life that is shipped is the recorded life, byte for byte."""
-    recorded = b"".join(message.body + b"\n" for message in life.messages)
-
-    assert (DATA / "life.jsonl").read_bytes() == recorded
+    assert (DATA / "life.jsonl").read_bytes() == shipped.content()
 
 
 def test_demo(life):
