@@ -122,8 +122,9 @@ def load(conf: cfg.ConfigOpts) -> Settings:
 
     :raises InvalidConfiguration: naming every option whose value is refused
     """
-    conf.register_group(GROUP)
-    conf.register_opts(OPTS, group=GROUP)
+    # By its name: a group that is registered as an object shares its options' values
+    # with every other configuration of the process.
+    conf.register_opts(OPTS, group=GROUP.name)
     values: dict[str, Any] = {}
     refused: list[str] = []
     for opt in OPTS:
