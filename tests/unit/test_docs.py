@@ -10,6 +10,7 @@ import pathlib
 import re
 
 import pytest
+import stevedore
 import yaml
 
 from ceilo_nova_usage import conf, errors
@@ -160,6 +161,8 @@ def _installed_example(tmp_path, monkeypatch):
     (info / "entry_points.txt").write_text(
         "".join(f"[{group}]{entries}\n" for group, entries in groups.items())
     )
+    # stevedore looks once at what is installed.
+    monkeypatch.setattr(stevedore.ExtensionManager, "ENTRY_POINT_CACHE", {})
     monkeypatch.syspath_prepend(EXAMPLE)
     monkeypatch.syspath_prepend(tmp_path)
 
