@@ -34,6 +34,7 @@ LOG = logging.getLogger(__name__)
 # What no event type matches: an endpoint without event types is handed everything.
 _NOTHING = "(?!)"
 _LOGGED_FAULTS = 5
+_LOGGED_CHARACTERS = 250
 
 
 class UsageHandler(SampleEndpoint):  # type: ignore[misc]  # ceilometer is untyped
@@ -195,13 +196,13 @@ class UsageHandler(SampleEndpoint):  # type: ignore[misc]  # ceilometer is untyp
         TALLY.count(outcome)
         for reason in {fault.reason for fault in faults}:
             TALLY.count(outcome, reason)
-        shown = "; ".join(str(fault) for fault in faults[:_LOGGED_FAULTS])
+        shown = "; ".join(_in_log(fault) for fault in faults[:_LOGGED_FAULTS])
         if len(faults) > _LOGGED_FAULTS:
             shown += f"; and {len(faults) - _LOGGED_FAULTS} more"
         self._log.warning(
             f"{outcome} {faults[0].reason}",
             "Notification %s is %s, %d samples published: %s",
-            message_id,
+            _in_log(message_id),
             outcome,
             samples,
             shown,
@@ -210,18 +211,25 @@ class UsageHandler(SampleEndpoint):  # type: ignore[misc]  # ceilometer is untyp
             return
         try:
             removed = self.quarantine.keep(message, message_id, faults, samples)
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001
+            # A full disk, mostly; a defect must not hand the message back either.
             TALLY.count(Outcome.NOT_KEPT, type(error).__name__)
             self._log.log(
                 logging.ERROR,
                 "not-kept",
                 "Notification %s cannot be kept in the quarantine: %s",
-                message_id,
+                _in_log(message_id),
                 error,
+                exc_info=not isinstance(error, OSError),
             )
         else:
             if removed is not None:
                 LOG.error("The quarantine is full: its oldest file was removed")
+
+
+def _in_log(said: object) -> str:
+    """Return what a sender may have chosen as one short piece of a line."""
+    return ascii(str(said))[1:-1][:_LOGGED_CHARACTERS]
 
 
 def _message_id(message: Any) -> str | None:

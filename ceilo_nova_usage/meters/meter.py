@@ -7,6 +7,19 @@ import enum
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
+import msgspec
+
+from ceilo_nova_usage.usage import (
+    CPU,
+    Disk,
+    DiskSums,
+    InstanceUsage,
+    Interface,
+    Lifetime,
+    NetworkTotals,
+)
+from ceilo_nova_usage.wire import Counter
+
 __all__ = ["Family", "Meter", "ResourceReadings", "Scope"]
 
 
@@ -33,6 +46,24 @@ class Scope(enum.StrEnum):
     INTERFACE = "interface"
     NETWORK = "network"
 
+    @property
+    def of_resource(self) -> "Scope":
+        """The scope that stands for this one's resource: the instance has several."""
+        return self if self in _RESOURCES else Scope.USAGE
+
+
+_RESOURCES = frozenset((Scope.DISK, Scope.INTERFACE, Scope.NETWORK))
+_PARTS: dict[Scope, type[msgspec.Struct]] = {
+    Scope.USAGE: InstanceUsage,
+    Scope.CPU: CPU,
+    Scope.DISKS: DiskSums,
+    Scope.LIFETIME: Lifetime,
+    Scope.DISK: Disk,
+    Scope.INTERFACE: Interface,
+    Scope.NETWORK: NetworkTotals,
+}
+_COUNTERS = (Counter | None, int | None)
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Meter:
@@ -41,6 +72,8 @@ class Meter:
     ``read`` is the counter's field in what ``scope`` names (see
     :mod:`ceilo_nova_usage.usage`), or a callable that is handed that and returns the
     counter, or None where it is unknown. The counter is in ``unit``.
+
+    :raises ValueError: where ``scope`` has no such counter
     """
 
     name: str
@@ -48,6 +81,13 @@ class Meter:
     family: Family
     scope: Scope
     read: str | Callable[[Any], int | float | None]
+
+    def __post_init__(self) -> None:
+        if callable(self.read):
+            return
+        fields = msgspec.structs.fields(_PARTS[self.scope])
+        if self.read not in {field.name for field in fields if field.type in _COUNTERS}:
+            raise ValueError(f"{self.scope} has no counter {self.read!r}")
 
 
 # What meters read of a resource: its id and metadata, a row's name and unit for each

@@ -6,9 +6,8 @@ import logging
 import math
 import operator
 from collections.abc import Callable, Collection, Iterable, Sequence
+from importlib import metadata
 from typing import Any
-
-import stevedore
 
 from ceilo_nova_usage import identity
 from ceilo_nova_usage.errors import Faults, Reason
@@ -115,55 +114,49 @@ class MeterTable:
 def load(families: Collection[Family]) -> MeterTable:
     """Load the rows of the chosen families from every entry point of the namespace.
 
-    An entry point holds one :class:`Meter` or an iterable of them. One that cannot be
-    loaded, holds anything else, or gives a name that is taken, is logged as an error
-    and left out.
+    An entry point holds one :class:`Meter` or a collection of them. One that cannot be
+    loaded or holds anything else, and a row whose name is taken for its resource, is
+    logged as an error and left out.
     """
     rows: dict[tuple[str, Scope], Meter] = {}
-    manager: Any = stevedore.ExtensionManager(
-        NAMESPACE, on_load_failure_callback=_name_broken
-    )
     # Ours first: an operator's row cannot take the name of one of them.
-    for extension in sorted(
-        manager, key=lambda ext: not ext.module_name.startswith("ceilo_nova_usage.")
+    for entry_point in sorted(
+        metadata.entry_points(group=NAMESPACE),
+        key=lambda entry_point: not entry_point.value.startswith("ceilo_nova_usage."),
     ):
-        for meter in _rows(extension):
-            if (meter.name, meter.scope) in rows:
+        for meter in _rows(entry_point):
+            key = (meter.name, meter.scope.of_resource)
+            if key in rows:
                 LOG.error(
                     "The entry point %s in %s holds a second meter %s. It is left out.",
-                    extension.name,
+                    entry_point.name,
                     NAMESPACE,
                     meter.name,
                 )
             else:
-                rows[meter.name, meter.scope] = meter
+                rows[key] = meter
     return MeterTable(row for row in rows.values() if row.family in families)
 
 
-def _rows(extension: Any) -> tuple[Meter, ...]:
+def _rows(entry_point: metadata.EntryPoint) -> tuple[Meter, ...]:
     """Return an entry point's rows; none, with an error logged, where it is broken."""
-    found = extension.plugin
     try:
-        rows = (found,) if isinstance(found, Meter) else tuple(found)
+        found = entry_point.load()
+        rows = (found,) if isinstance(found, Meter) else found
+        # An iterator would be used up by the first handler that loads it.
+        if not isinstance(rows, Collection):
+            raise TypeError(f"it is a {type(rows).__name__}, not meters")
+        for row in rows:
+            if not isinstance(row, Meter):
+                raise TypeError(f"it holds a {type(row).__name__}, not a meter")
     except Exception as error:  # noqa: BLE001 - an operator's own code may be here
-        _name_broken(None, extension, error)
+        LOG.error(
+            "The entry point %s in %s cannot be loaded: %s: %s. The meters it holds "
+            "are not published; all others are.",
+            entry_point.name,
+            NAMESPACE,
+            type(error).__name__,
+            error,
+        )
         return ()
-    strangers = [row for row in rows if not isinstance(row, Meter)]
-    if strangers:
-        found = type(strangers[0]).__name__
-        _name_broken(None, extension, TypeError(f"it holds a {found}, not a meter"))
-        return ()
-    return rows
-
-
-def _name_broken(
-    manager: object, entry_point: Any, error: BaseException, *_: object
-) -> None:
-    LOG.error(
-        "The entry point %s in %s cannot be loaded: %s: %s. The meters it holds are "
-        "not published; all others are.",
-        entry_point.name,
-        NAMESPACE,
-        type(error).__name__,
-        error,
-    )
+    return tuple(rows)
