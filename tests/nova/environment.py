@@ -39,6 +39,12 @@ CACHE = "NOVA_TEST_CACHE"
 #: The releases there is a lock for.
 RELEASES = sorted(lock.stem for lock in LOCKS.glob("*.txt"))
 
+#: How nova's code can run, by the variable that tells it.
+MODES = {
+    "eventlet": {"OS_NOVA_DISABLE_EVENTLET_PATCHING": "False"},
+    "native threads": {"OS_NOVA_DISABLE_EVENTLET_PATCHING": "True"},
+}
+
 
 class NovaEnvironmentError(RuntimeError):
     """The environment could not be built."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import amqp
 
 from tests.nova import compare
-from tests.nova.environment import RELEASES, NovaEnvironment, say
+from tests.nova.environment import MODES, RELEASES, NovaEnvironment, say
 from tests.support import shipped
 from tests.support.rabbitmq import RabbitMQ
 from tests.support.recordings import FIXTURES, Life, Message
@@ -64,15 +64,15 @@ def tapped(port: int) -> Iterator[Tap]:
         yield Tap(channel)
 
 
-def record(environment: NovaEnvironment, tree: Path, case: str) -> Life:
+def record(environment: NovaEnvironment, tree: Path, case: str, mode: str) -> Life:
     """Lead a life in the tree's nova and return what went over the bus."""
-    say(f"recording {case}")
+    say(f"recording {case}, {mode}")
     with RabbitMQ() as broker, tapped(broker.port) as tap:
         done = environment.run(
             tree,
             *("-m", "testtools.run", "lives.server"),
             path=[INSIDE],
-            variables={"RECORD_TRANSPORT_URL": broker.url},
+            variables={"RECORD_TRANSPORT_URL": broker.url, **MODES[mode]},
             timeout=TIMEOUT,
         )
         if done.returncode:
@@ -114,6 +114,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--only", choices=("patched", "stock"), help="record one of the two trees"
     )
+    parser.add_argument(
+        "--mode",
+        choices=MODES,
+        default="eventlet",
+        help="how nova runs; it must not show on the bus",
+    )
     wanted = parser.parse_args(argv)
     environment = NovaEnvironment.of(wanted.release)
     trees = {
@@ -121,7 +127,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         f"nova-{environment.version}-stock": environment.stock,
     }
     done = [
-        (check if wanted.check else keep)(record(environment, tree(), case))
+        (check if wanted.check else keep)(
+            record(environment, tree(), case, wanted.mode)
+        )
         for case, tree in trees.items()
         if wanted.only is None or (wanted.only == "stock") == case.endswith("stock")
     ]

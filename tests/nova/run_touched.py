@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from tests.nova.environment import RELEASES, NovaEnvironment, say
+from tests.nova.environment import MODES, RELEASES, NovaEnvironment, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -45,12 +45,6 @@ VARIABLES = {
     "OS_STDERR_CAPTURE": "1",
     "OS_TEST_TIMEOUT": "160",
     "NOVA_RAISE_ON_GREENLET_LEAK": "True",
-}
-
-#: How nova's code runs, by the variable that says so.
-MODES = {
-    "eventlet": {"OS_NOVA_DISABLE_EVENTLET_PATCHING": "False"},
-    "native threads": {"OS_NOVA_DISABLE_EVENTLET_PATCHING": "True"},
 }
 
 #: Seconds for one module.

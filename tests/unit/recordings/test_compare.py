@@ -134,6 +134,20 @@ def test_a_difference_fails_the_check_and_is_shown(
     assert re.search(rf'^[+-] *"{named}"', shown, re.MULTILINE)
 
 
+def test_a_difference_is_shown_alone(life):
+    """Ids that one message has lost do not make differences of those that follow."""
+
+    def without_ports(notification):
+        data = notification["payload"]["nova_object.data"]
+        data["ip_addresses"] = []
+
+    shown = compare.difference(
+        life, rewrite(life, "instance.create.end", without_ports)
+    )
+    headings = [line for line in shown.splitlines() if line.startswith("+++ ")]
+    assert headings == [f"+++ recorded/instance.create.end/{CASE}.json"]
+
+
 def test_a_message_more_fails_the_check(life, tmp_path, capsys):
     """A message that the committed recording lacks is shown by its file's name."""
     fewer = tuple(each for each in life.messages if each.event_type != EXISTS)

@@ -14,6 +14,7 @@ import os
 import fixtures
 import oslo_messaging
 from nova import context, rpc
+from nova.compute import manager as compute_manager
 from nova.tests import fixtures as nova_fixtures
 from nova.tests.functional.libvirt import base
 
@@ -23,6 +24,7 @@ TRANSPORT_URL = "RECORD_TRANSPORT_URL"
 #: m1.medium: two vCPUs.
 FLAVOR = "3"
 VOLUME = nova_fixtures.CinderFixture.IMAGE_BACKED_VOL
+allocate_network = compute_manager.ComputeManager._allocate_network
 PORTS = (nova_fixtures.NeutronFixture.port_1, nova_fixtures.NeutronFixture.port_2)
 
 
@@ -46,6 +48,16 @@ class Clock:
         return now if with_timezone else now.replace(tzinfo=None)
 
 
+def networks_at_once(manager, *args, **kwargs):
+    """Allocate networks, and let them be ready before the build goes on.
+
+    Nova lets both run side by side: a notification between shows ports, or none yet.
+    """
+    networks = allocate_network(manager, *args, **kwargs)
+    networks.wait()
+    return networks
+
+
 class LifeTest(base.ServersTestBase):
     """A server on libvirt with a local disk, a volume and two ports."""
 
@@ -58,6 +70,12 @@ class LifeTest(base.ServersTestBase):
         self.clock = Clock(datetime.datetime(2026, 10, 5, 9, 10, tzinfo=datetime.UTC))
         self.useFixture(
             fixtures.MonkeyPatch("oslo_utils.timeutils.utcnow", self.clock.utcnow)
+        )
+        self.useFixture(
+            fixtures.MonkeyPatch(
+                "nova.compute.manager.ComputeManager._allocate_network",
+                networks_at_once,
+            )
         )
         self.flags(
             instance_usage_audit=True,
@@ -129,7 +147,12 @@ class LifeTest(base.ServersTestBase):
             },
         ]
         server = self.api.post_server({"server": body})
-        return self._wait_for_state_change(server, "ACTIVE")
+        self._wait_for_state_change(server, "ACTIVE")
+        # Nova has more to say of a server that is active: let it come to the end.
+        self._wait_for_instance_action_event(
+            server, "create", "compute__do_build_and_run_instance", "success"
+        )
+        return server
 
     def work(self, server, minutes):
         """Let time pass, and let the guest's counters move as many times.
