@@ -21,6 +21,7 @@ __all__ = ["FILE_NAME", "Keeper", "Quarantine"]
 FILE_NAME = "quarantine.jsonl"
 _LOCK_NAME = ".lock"
 _DEPTH = 64
+_ID_LENGTH = 255
 _HUGE = 2**1024
 
 
@@ -67,30 +68,37 @@ class Quarantine:
         """
         line = self._line(message, message_id, faults, samples)
         with self._threads:
-            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._make_directory()
             with fasteners.InterProcessLock(self._directory / _LOCK_NAME):
                 removed = self._make_room(len(line))
                 handle = os.open(
-                    self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600
+                    self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600
                 )
-                with open(handle, "ab", buffering=0) as file:  # noqa: PTH123
+                with open(handle, "a+b", buffering=0) as file:  # noqa: PTH123
                     _append(file, line)
         return removed
+
+    def _make_directory(self) -> None:
+        """Make the directory, and those it is in, for their owner alone."""
+        if not self._directory.is_dir():
+            for place in (*reversed(self._directory.parents), self._directory):
+                place.mkdir(mode=0o700, exist_ok=True)
 
     def _line(
         self, message: Any, message_id: str | None, faults: Faults, samples: int
     ) -> bytes:
         event_type = message.get("event_type") if isinstance(message, dict) else None
+        plain = _plain(message)
         record = {
             "quarantined_at": datetime.datetime.now(datetime.UTC).isoformat(),
-            "message_id": message_id,
+            "message_id": message_id and message_id[:_ID_LENGTH],
             "event_type": _plain(event_type),
             "samples": samples,
             "faults": [
                 {"path": fault.path, "reason": fault.reason, "detail": fault.detail}
                 for fault in faults
             ],
-            "message": redact(_plain(message)),
+            "message": redact(plain) if isinstance(plain, dict) else plain,
         }
         line = json.dumps(record)
         if len(line) >= self._max_bytes:
@@ -122,8 +130,11 @@ class Quarantine:
 
 
 def _append(file: Any, line: bytes) -> None:
-    """Write a line whole or not at all."""
+    """Write a line whole or not at all, on a line of its own."""
     begun = file.seek(0, os.SEEK_END)
+    if begun and os.pread(file.fileno(), 1, begun - 1) != b"\n":
+        # A process was killed in the middle of a line.
+        line = b"\n" + line
     view = memoryview(line)
     try:
         while view:
