@@ -101,7 +101,12 @@ def samples(message: dict[str, Any]) -> list[Sample]:
 
 def ordered(found: list[Sample]) -> list[Sample]:
     """Return samples in one order, whoever made them."""
-    return sorted(found, key=lambda sample: (sample["id"], str(sample["volume"])))
+    return sorted(found, key=lambda sample: (sample["id"], as_text(sample)))
+
+
+def as_text(sample: Sample) -> str:
+    """Return a text that is equal for equal samples."""
+    return json.dumps(sample, sort_keys=True)
 
 
 def as_expected(sample: Any) -> Sample:

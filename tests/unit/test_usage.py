@@ -254,20 +254,24 @@ def test_a_group_that_is_unknown_is_left_out(agent, form, group, value):
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("group", ["disks", "interfaces"])
-def test_more_devices_than_any_instance_has_are_refused(agent_with, form, group):
+@pytest.mark.parametrize("limit", [8, 1024])
+def test_more_devices_than_any_instance_has_are_refused(agent_with, form, group, limit):
     """A list over the limit is refused as a whole; the rest is metered."""
     make = {"disks": handwritten.disk, "interfaces": handwritten.interface}[group]
-    agent = agent_with(max_devices=8)
+    agent = agent_with(max_devices=limit)
     path = _path(_message(form), group)
-    at_limit = _message(form, **{group: [make(index) for index in range(8)]})
-    over = _message(form, **{group: [make(index) for index in range(9)]})
+    at_limit, over, far_over = (
+        _message(form, **{group: [make(index) for index in range(count)]})
+        for count in (limit, limit + 1, 5 * limit)
+    )
     without = _message(form, **{group: []})
 
     assert agent.meter(at_limit) == oracle.samples(at_limit)
     assert agent.quarantined() == []
-    assert agent.meter(over) == oracle.samples(without)
-    (kept,) = agent.quarantined()
-    assert _reasons(kept) == [(_dotted(path), "too-many")]
+    for message in (over, far_over):
+        assert agent.meter(message) == oracle.samples(without)
+        (kept,) = agent.quarantined()
+        assert _reasons(kept) == [(_dotted(path), "too-many")]
 
 
 @pytest.mark.parametrize("form", FORMS)
