@@ -112,10 +112,10 @@ def as_text(sample: Sample) -> str:
 def as_expected(sample: Any) -> Sample:
     """Return one of Ceilometer's samples as this module writes them."""
     fields = sample.as_dict()
-    return {name: fields[name] for name in _FIELDS}
+    return {name: fields[name] for name in FIELDS}
 
 
-_FIELDS = (
+FIELDS = (
     "name",
     "type",
     "unit",
