@@ -9,14 +9,22 @@ from tests.support.endpoints import Agent, configured
 
 @pytest.fixture(name="agent_with")
 def _agent_with(tmp_path):
-    """Make an agent with some of our options set in its configuration file."""
+    """Start an agent with some of our options set in its configuration file."""
 
-    def make(pipeline=None, **options):
+    def start(pipeline=None, **options):
         return Agent(configured(tmp_path, **options), pipeline)
 
-    return make
+    return start
+
+
+@pytest.fixture(name="running_agent", scope="module")
+def _running_agent(tmp_path_factory):
+    return Agent(configured(tmp_path_factory.mktemp("agent")))
 
 
 @pytest.fixture(name="agent")
-def _agent(agent_with):
-    return agent_with()
+def _agent(running_agent):
+    """An agent under its defaults, which has handled what earlier tests fed it."""
+    yield running_agent
+    running_agent.pipeline.publish()
+    running_agent.quarantined()

@@ -84,7 +84,7 @@ def _handle(agent, *messages):
 _DEFECTS = ("internal-error", "publish-failed", "meter-failed")
 _settings = settings(
     deadline=None,
-    max_examples=150,
+    max_examples=100,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 

@@ -21,6 +21,12 @@ BROKEN = handwritten.legacy({"schema": "2.0"})
 PARTLY = handwritten.versioned({**BLOCK, "cpu": "fast"})
 
 
+@pytest.fixture(name="agent")
+def _agent(agent_with):
+    """An agent that has just been started, and logged nothing."""
+    return agent_with()
+
+
 class RefusingPipeline:
     """A pipeline whose code raises when it is given samples."""
 
