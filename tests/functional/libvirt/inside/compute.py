@@ -1,0 +1,166 @@
+# SPDX-FileCopyrightText: 2026 ceilo-nova-usage developers
+# SPDX-License-Identifier: Apache-2.0
+"""A nova-compute on a live libvirt, without the rest of a cloud.
+
+This module is run by nova's interpreter. The compute manager, its libvirt driver, its
+notifiers and its database are nova's own; only what is outside of nova-compute, the
+message bus and the other services' APIs, is missing. It does what it is asked over the
+socket whose file descriptor is its last argument: one JSON object a line,
+``{"call": ..., "arguments": ...}``, answered with ``{"result": ...}`` or
+``{"error": ...}``.
+"""
+
+from nova import monkey_patch
+
+# As nova-compute does it, before anything else is imported: the configuration file
+# tells whether this is eventlet or native threading.
+monkey_patch.patch(backend="threading")
+
+import json  # noqa: E402
+import os  # noqa: E402
+import pathlib  # noqa: E402
+import socket  # noqa: E402
+import sys  # noqa: E402
+import traceback  # noqa: E402
+from unittest import mock  # noqa: E402
+
+import guests  # noqa: E402
+import nova.conf  # noqa: E402
+import os_vif  # noqa: E402
+from nova import config, context, objects, rpc  # noqa: E402
+from nova.compute import manager as compute_manager  # noqa: E402
+from nova.compute import utils as compute_utils  # noqa: E402
+from nova.db import migration  # noqa: E402
+from nova.objects import fields  # noqa: E402
+from nova.virt.libvirt import utils as libvirt_utils  # noqa: E402
+from oslo_log import log  # noqa: E402
+from oslo_messaging.notify import _impl_test  # noqa: E402
+from oslo_serialization import jsonutils  # noqa: E402
+
+CONF = nova.conf.CONF
+
+
+def start(config_file):
+    """Set nova up as nova-compute's main() does, and return its compute manager."""
+    config.parse_args(["nova-compute", "--config-file", config_file])
+    log.setup(CONF, "nova")
+    objects.register_all()
+    os_vif.initialize()
+    migration.db_sync()
+    # There is no placement service to ask for its version.
+    with mock.patch.object(compute_manager.report, "SchedulerReportClient"):
+        manager = compute_manager.ComputeManager()
+    nova.conf.neutron.register_dynamic_opts(CONF)
+    manager.driver.init_host(CONF.host)
+    manager.notifier = rpc.get_notifier("compute", CONF.host)
+    return manager
+
+
+class Compute:
+    """What can be asked for. An instance is named by its UUID."""
+
+    def __init__(self, manager):
+        self.manager = manager
+        self.driver = manager.driver
+        self.context = context.RequestContext(
+            user_id=guests.USER, project_id=guests.PROJECT, is_admin=True
+        )
+        self.instances = {}
+
+    def ping(self):
+        """Tell that nova is up."""
+
+    def boot(self, shape):
+        """Make an instance of a shape, define its guest, start it; return its UUID."""
+        instance = guests.create_instance(self.context, shape)
+        self.instances[instance.uuid] = instance
+        pathlib.Path(libvirt_utils.get_instance_path(instance)).mkdir(parents=True)
+        self.driver._host.write_instance_config(
+            guests.domain_xml(self.driver, self.context, instance, shape)
+        )
+        self._guest(instance.uuid).launch()
+        return {"uuid": instance.uuid, "name": instance.name}
+
+    def set_state(self, uuid, vm_state):
+        """Note what nova makes of the guest's state."""
+        self.instances[uuid].vm_state = vm_state
+        self.instances[uuid].save()
+
+    def start(self, uuid):
+        """Start a guest that does not run, from what was saved of it if anything."""
+        self._guest(uuid).launch()
+
+    def stop(self, uuid):
+        """Turn a guest off."""
+        self._guest(uuid).poweroff()
+
+    def save(self, uuid):
+        """Write a guest's memory to disk and end it, as a suspended instance's."""
+        self._guest(uuid).save_memory_state()
+
+    def attach(self, uuid, disk, nic, nics):
+        """Plug a disk and a NIC into a running guest, which has ``nics`` then."""
+        instance = self.instances[uuid]
+        for device in guests.devices(self.driver, instance, [disk], [nic]):
+            self._guest(uuid).attach_device(device, persistent=True, live=True)
+        guests.set_ports(instance, nics)
+
+    def detach(self, uuid, disk, nic, nics):
+        """Ask a running guest to give back a disk and a NIC; it does when it likes."""
+        instance = self.instances[uuid]
+        for device in guests.devices(self.driver, instance, [disk], [nic]):
+            self._guest(uuid).detach_device(device, persistent=True)
+            self._guest(uuid).detach_device(device, live=True)
+        guests.set_ports(instance, nics)
+
+    def notifications(self, uuid):
+        """Send what nova-compute sends of an instance with its usage in it.
+
+        Each as it goes over the bus, after nova's serializer.
+        """
+        manager, instance = self.manager, self.instances[uuid]
+        _impl_test.reset()
+        # The first lines of ComputeManager._delete_instance
+        usage = manager._read_usage(instance)
+        manager._notify_about_instance_usage(
+            self.context, instance, "delete.start", usage=usage
+        )
+        compute_utils.notify_about_instance_action(
+            self.context,
+            instance,
+            manager.host,
+            action=fields.NotificationAction.DELETE,
+            phase=fields.NotificationPhase.START,
+            bdms=objects.BlockDeviceMappingList(objects=[]),
+            usage=usage,
+        )
+        manager._notify_usage_exists(self.context, instance, current_period=True)
+        return [
+            jsonutils.to_primitive(message)
+            for _, message, _, _ in _impl_test.NOTIFICATIONS
+        ]
+
+    def _guest(self, uuid):
+        return self.driver._host.get_guest(self.instances[uuid])
+
+
+def main():
+    """Serve the socket until the other side closes it."""
+    compute = Compute(start(sys.argv[1]))
+    with socket.socket(fileno=int(sys.argv[2])) as connection:
+        lines = connection.makefile("rw")
+        for line in lines:
+            request = json.loads(line)
+            try:
+                call = getattr(compute, request["call"])
+                answer = {"result": call(**request["arguments"])}
+            except Exception:  # noqa: BLE001 - the other side is told
+                answer = {"error": traceback.format_exc()}
+            lines.write(json.dumps(answer) + "\n")
+            lines.flush()
+    # Without waiting for threads: one may hang in a hypervisor.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
