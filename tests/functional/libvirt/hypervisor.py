@@ -75,7 +75,7 @@ class HypervisorError(RuntimeError):
 class Hypervisor:
     """A libvirtd with a network of its own, up between `start` and `close`.
 
-    Guests outlive `stop_libvirtd`, as they do outside of tests.
+    Guests outlive `kill_libvirtd`, as they do outside of tests.
     """
 
     def __init__(self) -> None:
@@ -135,12 +135,20 @@ class Hypervisor:
 
     def kill_libvirtd(self) -> None:
         """Kill the daemon with SIGKILL; the guests go on."""
+        self.signal_libvirtd(signal.SIGKILL)
+        if self._libvirtd is not None:
+            self._libvirtd.wait(_TIMEOUT)
+            self._libvirtd = None
+
+    def signal_libvirtd(self, number: signal.Signals) -> None:
+        """Send a signal to the daemon."""
         if self._libvirtd is None:
             raise HypervisorError("libvirtd does not run")
         (daemon,) = _children(self._libvirtd.pid)
-        os.kill(daemon, signal.SIGKILL)
-        self._libvirtd.wait()
-        self._libvirtd = None
+        os.kill(daemon, number)
+        if number == signal.SIGCONT:
+            # nsenter stops when what it has started is stopped.
+            self._libvirtd.send_signal(number)
 
     def close(self) -> None:
         """End every process that was started here, and remove what they wrote."""

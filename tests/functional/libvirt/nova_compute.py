@@ -30,7 +30,7 @@ concurrency_backend = {backend}
 transport_url = fake://
 state_path = {state}
 instance_name_template = {name}-%08x
-use_journal = false
+instance_usage_audit = true
 log_file = {state}/nova-compute.log
 [database]
 connection = sqlite:///{state}/nova.db

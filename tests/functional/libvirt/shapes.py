@@ -66,13 +66,16 @@ class Shape:
 ROOT = Disk(device="vda")
 TAP = Nic(kind="tap")
 
+#: Two disks, of which one is a volume, and a NIC.
+USUAL = Shape(
+    name="usual",
+    disks=(ROOT, Disk(device="vdb", format="raw", is_volume=True)),
+    nics=(TAP,),
+)
+
 SHAPES = (
     Shape(name="one-disk", disks=(Disk(device="vda", format="raw"),)),
-    Shape(
-        name="usual",
-        disks=(ROOT, Disk(device="vdb", format="raw", is_volume=True)),
-        nics=(TAP,),
-    ),
+    USUAL,
     Shape(
         name="network-volume",
         display_name="gr\N{LATIN SMALL LETTER O WITH DIAERESIS}\xdfer <\N{CLOUD}> & co",

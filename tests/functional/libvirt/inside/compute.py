@@ -16,26 +16,35 @@ from nova import monkey_patch
 # tells whether this is eventlet or native threading.
 monkey_patch.patch(backend="threading")
 
+import contextlib  # noqa: E402
+import datetime  # noqa: E402
+import itertools  # noqa: E402
 import json  # noqa: E402
 import os  # noqa: E402
 import pathlib  # noqa: E402
 import socket  # noqa: E402
 import sys  # noqa: E402
+import threading  # noqa: E402
+import time  # noqa: E402
 import traceback  # noqa: E402
 from unittest import mock  # noqa: E402
 
 import guests  # noqa: E402
+import libvirt  # noqa: E402
 import nova.conf  # noqa: E402
+import nova.privsep  # noqa: E402
 import os_vif  # noqa: E402
-from nova import config, context, objects, rpc  # noqa: E402
+from nova import config, context, objects  # noqa: E402
 from nova.compute import manager as compute_manager  # noqa: E402
 from nova.compute import utils as compute_utils  # noqa: E402
 from nova.db import migration  # noqa: E402
+from nova.network import neutron  # noqa: E402
 from nova.objects import fields  # noqa: E402
 from nova.virt.libvirt import utils as libvirt_utils  # noqa: E402
 from oslo_log import log  # noqa: E402
 from oslo_messaging.notify import _impl_test  # noqa: E402
 from oslo_serialization import jsonutils  # noqa: E402
+from oslo_utils import timeutils  # noqa: E402
 
 CONF = nova.conf.CONF
 
@@ -47,13 +56,56 @@ def start(config_file):
     objects.register_all()
     os_vif.initialize()
     migration.db_sync()
+    # This is root already: no daemon with more rights is needed.
+    nova.privsep.sys_admin_pctxt.set_client_mode(False)
     # There is no placement service to ask for its version.
     with mock.patch.object(compute_manager.report, "SchedulerReportClient"):
         manager = compute_manager.ComputeManager()
     nova.conf.neutron.register_dynamic_opts(CONF)
     manager.driver.init_host(CONF.host)
-    manager.notifier = rpc.get_notifier("compute", CONF.host)
+    manager.network_api = mock.create_autospec(neutron.API, instance=True)
     return manager
+
+
+@contextlib.contextmanager
+def sent():
+    """Give what is put on the bus meanwhile: filled when the block ends."""
+    messages = []
+    _impl_test.reset()
+    yield messages
+    messages += [
+        jsonutils.to_primitive(message) for _, message, _, _ in _impl_test.NOTIFICATIONS
+    ]
+
+
+class Operations(threading.Thread):
+    """Looks at instances and their guests all the time, as nova's tasks do."""
+
+    INTERVAL = 0.01
+
+    def __init__(self, driver, instances):
+        super().__init__(daemon=True)
+        self._driver = driver
+        self._instances = itertools.cycle(instances)
+        self._ending = threading.Event()
+        self._done = []
+
+    def run(self):
+        """Do one operation after the other, with a pause between them."""
+        for instance in self._instances:
+            if self._ending.is_set():
+                break
+            begun = time.monotonic()
+            self._driver.get_info(instance)
+            self._driver._host.get_guest(instance).get_xml_desc()
+            self._done.append((begun, time.monotonic() - begun))
+            time.sleep(self.INTERVAL)
+
+    def stop(self):
+        """Stop, and return what was done."""
+        self._ending.set()
+        self.join()
+        return self._done
 
 
 class Compute:
@@ -118,27 +170,126 @@ class Compute:
 
         Each as it goes over the bus, after nova's serializer.
         """
-        manager, instance = self.manager, self.instances[uuid]
-        _impl_test.reset()
-        # The first lines of ComputeManager._delete_instance
-        usage = manager._read_usage(instance)
-        manager._notify_about_instance_usage(
+        with sent() as messages:
+            self._notify_delete(self.instances[uuid])
+            self.manager._notify_usage_exists(
+                self.context, self.instances[uuid], current_period=True
+            )
+        return messages
+
+    def notify_delete(self, uuid):
+        """Send what announces a deletion; return how long it took, and the usage."""
+        with sent() as messages:
+            begun = time.monotonic()
+            self._notify_delete(self.instances[uuid])
+            seconds = time.monotonic() - begun
+        return {"seconds": seconds, "usage": messages[0]["payload"].get("usage")}
+
+    def _notify_delete(self, instance):
+        """Do as the first lines of ComputeManager._delete_instance."""
+        usage = self.manager._read_usage(instance)
+        self.manager._notify_about_instance_usage(
             self.context, instance, "delete.start", usage=usage
         )
         compute_utils.notify_about_instance_action(
             self.context,
             instance,
-            manager.host,
+            self.manager.host,
             action=fields.NotificationAction.DELETE,
             phase=fields.NotificationPhase.START,
             bdms=objects.BlockDeviceMappingList(objects=[]),
             usage=usage,
         )
-        manager._notify_usage_exists(self.context, instance, current_period=True)
-        return [
-            jsonutils.to_primitive(message)
-            for _, message, _, _ in _impl_test.NOTIFICATIONS
-        ]
+
+    def override(self, group, name, value):
+        """Set an option."""
+        CONF.set_override(name, value, group=group)
+
+    def audit(self):
+        """Audit the host; return the usage in each exists notification, by UUID.
+
+        And how many instances there were in each bulk read of libvirt, and the
+        seconds that it all took. Every audit is one of a period of its own.
+        """
+        now = timeutils.utcnow()
+        period = now - datetime.timedelta(hours=1), now + datetime.timedelta(hours=1)
+        reads = []
+        bulk_read = libvirt.virConnect.domainListGetStats
+
+        def counted(connection, domains, *arguments):
+            reads.append(len(domains))
+            return bulk_read(connection, domains, *arguments)
+
+        with (
+            sent() as messages,
+            mock.patch("nova.utils.last_completed_audit_period", return_value=period),
+            mock.patch.object(libvirt.virConnect, "domainListGetStats", counted),
+        ):
+            begun = time.monotonic()
+            self.manager._instance_usage_audit(self.context)
+            seconds = time.monotonic() - begun
+        usages = {
+            message["payload"]["instance_id"]: message["payload"].get("usage")
+            for message in messages
+            if message["event_type"] == "compute.instance.exists"
+        }
+        return {"usages": usages, "reads": reads, "seconds": seconds}
+
+    def delete(self, uuid):
+        """Delete an instance; return the seconds, and those of the usage's reading."""
+        instance = self.instances.pop(uuid)
+        read = []
+        if hasattr(self.manager, "_read_usage"):
+            read_usage = self.manager._read_usage
+
+            def timed(instance):
+                begun = time.monotonic()
+                usage = read_usage(instance)
+                read.append(time.monotonic() - begun)
+                return usage
+
+            timing = mock.patch.object(self.manager, "_read_usage", timed)
+        else:
+            timing = contextlib.nullcontext()
+        with timing:
+            begun = time.monotonic()
+            self.manager._delete_instance(
+                self.context, instance, objects.BlockDeviceMappingList(objects=[])
+            )
+            return {"seconds": time.monotonic() - begun, "reading": sum(read)}
+
+    def start_operations(self, uuids):
+        """Begin to do what nova does all the time, to each instance in turn."""
+        self._operations = Operations(
+            self.driver, [self.instances[uuid] for uuid in uuids]
+        )
+        self._operations.start()
+
+    def stop_operations(self):
+        """Stop that; return (when it began, seconds) of each operation."""
+        return self._operations.stop()
+
+    def clock(self):
+        """Return the time that operations are told by."""
+        return time.monotonic()
+
+    def read_usages(self, uuids):
+        """Read the usage of instances at once; return the seconds."""
+        instances = [self.instances[uuid] for uuid in uuids]
+        begun = time.perf_counter()
+        usages = self.driver.get_instances_usage(instances)
+        seconds = time.perf_counter() - begun
+        assert len(usages) == len(instances)
+        assert all(usage.disks and usage.interfaces for usage in usages.values())
+        return seconds
+
+    def read_diagnostics(self, uuids):
+        """Read the diagnostics of instances, one by one; return the seconds."""
+        instances = [self.instances[uuid] for uuid in uuids]
+        begun = time.perf_counter()
+        for instance in instances:
+            self.driver.get_instance_diagnostics(instance)
+        return time.perf_counter() - begun
 
     def _guest(self, uuid):
         return self.driver._host.get_guest(self.instances[uuid])
