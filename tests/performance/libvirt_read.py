@@ -13,6 +13,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent import futures
 from xml.etree import ElementTree
 
 import libvirt
@@ -81,6 +82,17 @@ def alternatives(
     def stats(some: Sequence[libvirt.virDomain], groups: int, flags: int) -> object:
         return connection.domainListGetStats(some, groups, flags)
 
+    half = len(domains) // 2
+    connections = connection, libvirt.open(connection.getURI())
+    halves = (
+        domains[:half],
+        [connections[1].lookupByUUID(domain.UUID()) for domain in domains[half:]],
+    )
+    threads = futures.ThreadPoolExecutor(len(halves))
+
+    def bulk_read(own: libvirt.virConnect, some: Sequence[libvirt.virDomain]) -> object:
+        return own.domainListGetStats(some, GROUPS, ACTIVE | NOWAIT)
+
     def parsed() -> None:
         stats(domains, GROUPS, ACTIVE | NOWAIT)
         for domain in domains:
@@ -106,6 +118,9 @@ def alternatives(
             stats(domains[start : start + CHUNK], GROUPS, ACTIVE | NOWAIT)
             for start in range(0, len(domains), CHUNK)
         ],
+        "half of them on each of two connections": lambda: list(
+            threads.map(bulk_read, connections, halves)
+        ),
         "a call a guest": lambda: [
             stats([domain], GROUPS, ACTIVE | NOWAIT) for domain in domains
         ],

@@ -114,6 +114,7 @@ class NovaCompute:
             self._process = self._hypervisor.popen(
                 nova.python(),
                 _INSIDE / "compute.py",
+                "--config-file",
                 conf,
                 str(theirs.fileno()),
                 pass_fds=[theirs.fileno()],
@@ -129,7 +130,8 @@ class NovaCompute:
         self._socket = ours
         self._lines = ours.makefile("rw")
         try:
-            self.ask("ping")
+            if self.ask("is_eventlet") != (self._backend == "eventlet"):
+                raise NovaError(f"nova does not run in {self._backend} mode")
         except NovaError:
             self.close()
             raise

@@ -70,6 +70,11 @@ class Pollsters:
         ]
 
 
+def names() -> list[str]:
+    """Return the names of all compute pollsters there are."""
+    return [entry.name for entry in importlib.metadata.entry_points(group=NAMESPACE)]
+
+
 def gnocchi_definitions() -> Mapping[str, gnocchi.ResourcesDefinition]:
     """Return Ceilometer's own definitions of Gnocchi's resources, by meter."""
     file = importlib.resources.files("ceilometer.publisher")

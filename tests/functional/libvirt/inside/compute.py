@@ -12,8 +12,8 @@ socket whose file descriptor is its last argument: one JSON object a line,
 
 from nova import monkey_patch
 
-# As nova-compute does it, before anything else is imported: the configuration file
-# tells whether this is eventlet or native threading.
+# As nova-compute does it, before anything else is imported. The file that is named on
+# the command line tells whether this is eventlet or native threading.
 monkey_patch.patch(backend="threading")
 
 import contextlib  # noqa: E402
@@ -49,9 +49,9 @@ from oslo_utils import timeutils  # noqa: E402
 CONF = nova.conf.CONF
 
 
-def start(config_file):
+def start(arguments):
     """Set nova up as nova-compute's main() does, and return its compute manager."""
-    config.parse_args(["nova-compute", "--config-file", config_file])
+    config.parse_args(["nova-compute", *arguments])
     log.setup(CONF, "nova")
     objects.register_all()
     os_vif.initialize()
@@ -119,8 +119,9 @@ class Compute:
         )
         self.instances = {}
 
-    def ping(self):
-        """Tell that nova is up."""
+    def is_eventlet(self):
+        """Tell which of nova's modes this is."""
+        return monkey_patch.is_patched()
 
     def boot(self, shape):
         """Make an instance of a shape, define its guest, start it; return its UUID."""
@@ -297,8 +298,9 @@ class Compute:
 
 def main():
     """Serve the socket until the other side closes it."""
-    compute = Compute(start(sys.argv[1]))
-    with socket.socket(fileno=int(sys.argv[2])) as connection:
+    *arguments, connected = sys.argv[1:]
+    compute = Compute(start(arguments))
+    with socket.socket(fileno=int(connected)) as connection:
         lines = connection.makefile("rw")
         for line in lines:
             request = json.loads(line)
