@@ -98,6 +98,8 @@ class Guest:
             key: value
             for key, value in stats.items()
             if key.startswith(("vcpu.", "block.", "net."))
+            # The time that a vCPU waited for the host's processor goes on for ever.
+            and not key.endswith(".delay")
         }
 
     def poll(self):
