@@ -81,6 +81,16 @@ OPTS = [
         "says how many were held back. Everything is counted and quarantined all "
         "the same.",
     ),
+    cfg.IntOpt(
+        "counts_interval",
+        default=600,
+        min=0,
+        help="The seconds between two lines of information on what became of the "
+        "notifications since the agent's start: how many were metered, how many came "
+        "without usage (from a nova that is not patched, or switched off), how many "
+        "were refused and for which reasons. No line is logged where nothing came; 0 "
+        "logs none.",
+    ),
 ]
 
 
@@ -95,6 +105,7 @@ class Settings:
     quarantine_max_files: int
     max_devices: int
     log_interval: int
+    counts_interval: int
 
 
 def list_opts() -> list[tuple[cfg.OptGroup, list[cfg.Opt]]]:

@@ -5,7 +5,14 @@
 import dataclasses
 import enum
 
-__all__ = ["Fault", "Faults", "InvalidConfiguration", "InvalidNotification", "Reason"]
+__all__ = [
+    "AgentRefused",
+    "Fault",
+    "Faults",
+    "InvalidConfiguration",
+    "InvalidNotification",
+    "Reason",
+]
 
 
 class Reason(enum.StrEnum):
@@ -69,3 +76,15 @@ class InvalidNotification(Exception):
 
 class InvalidConfiguration(Exception):
     """Options that cannot be used: every one of them, each by its name."""
+
+
+class AgentRefused(SystemExit):
+    """The agent must not run on: its worker ends with status 1.
+
+    A message for a status, as ``SystemExit`` takes one, would be an error of its own
+    in cotyledon, after which the worker lives on and does nothing.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.code = 1

@@ -199,9 +199,13 @@ class InstanceUsage(msgspec.Struct, frozen=True, kw_only=True):
 _D = TypeVar("_D")
 
 
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal()
+
+
 def _is_known_schema(data: dict[str, Any], path: str, faults: Faults) -> bool:
     schema = data.get("schema")
-    if isinstance(schema, str) and schema[:2] == "1." and schema[2:].isdecimal():
+    if isinstance(schema, str) and schema[:2] == "1." and _is_number(schema[2:]):
         return True
     faults.add(f"{path}.schema", Reason.UNKNOWN_VERSION, "is no version 1.x")
     return False

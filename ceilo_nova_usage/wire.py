@@ -47,8 +47,9 @@ _COMMON_VERSIONS = Literal[
 ]
 # A number of thousands of digits is a ValueError, as is a lone surrogate.
 _UNFIT = (msgspec.ValidationError, OverflowError, ValueError)
-# No sink is sure to store these, nor a lone surrogate; JSON escapes them as \u00XX.
+# No sink is sure to store these, nor a lone surrogate; a name holds no line end either.
 _CONTROL = re.compile("[\x00-\x07\x0b\x0e-\x1f]")
+_NO_NAME = re.compile("[\x00-\x1f\x7f-\x9f]")
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,6 +85,9 @@ class Reader(Generic[_P]):
             field.name
             for field in self._fields
             if field.type in (Counter, Counter | None)
+        }
+        self._names = {
+            field.name for field in self._fields if field.type in (Name, Name | None)
         }
         self._objects: dict[str, Reader[Any]] = {}
         self._lists: dict[str, Reader[Any]] = {}
@@ -135,7 +139,10 @@ class Reader(Generic[_P]):
             )
             if wrapped:
                 self._unwrap(read)
-            if rb"\u00" not in _encode(read):
+            # What may hold a control character is looked at field by field: JSON
+            # escapes those below a space, and C1's begin with this byte.
+            text = _encode(read)
+            if b"\\" not in text and b"\x7f" not in text and b"\xc2" not in text:
                 return read
         except _UNFIT:
             pass
@@ -194,7 +201,8 @@ class Reader(Generic[_P]):
         try:
             read = msgspec.convert(found, field.type)
             _encode(read)
-            if not _holds_control(read):
+            unfit = _NO_NAME if field.name in self._names else _CONTROL
+            if not _holds(unfit, read):
                 return read
             faults.add(where, Reason.UNREADABLE_TEXT, "holds control characters")
         except _UNFIT as error:
@@ -225,6 +233,9 @@ def open_object(
 def time(value: str, path: str, faults: Faults) -> datetime.datetime | None:
     """Read an ISO 8601 time as an aware one in UTC; a naive one is UTC."""
     try:
+        if value[10:11] not in ("T", " "):
+            # A day is read as its midnight: a wrong place in a series.
+            raise ValueError
         read = datetime.datetime.fromisoformat(value)
         if read.tzinfo is None:
             return read.replace(tzinfo=datetime.UTC)
@@ -246,11 +257,11 @@ def _encode(value: Any) -> bytes:
     return msgspec.json.encode(value)
 
 
-def _holds_control(value: Any) -> bool:
+def _holds(unfit: re.Pattern[str], value: Any) -> bool:
     if isinstance(value, str):
-        return _CONTROL.search(value) is not None
+        return unfit.search(value) is not None
     if isinstance(value, dict):
-        return any(_holds_control(text) for item in value.items() for text in item)
+        return any(_holds(unfit, text) for item in value.items() for text in item)
     return False
 
 

@@ -7,7 +7,14 @@ import threading
 import time
 from collections.abc import Callable
 
-__all__ = ["BoundedLog"]
+__all__ = ["BoundedLog", "one_line"]
+
+_LONGEST = 250
+
+
+def one_line(said: object) -> str:
+    """Return what a sender may have chosen as a short piece of one line, in ASCII."""
+    return ascii(str(said))[1:-1][:_LONGEST]
 
 
 class BoundedLog:

@@ -117,8 +117,13 @@ class Quarantine:
             return None
         if begun + size <= self._max_bytes:
             return None
-        oldest = self._numbered(self._max_files - 1)
-        removed = oldest if oldest.exists() else None
+        removed = None
+        for path in sorted(self._directory.glob(f"{FILE_NAME}.*")):
+            suffix = path.suffix[1:]
+            # More than one of them where fewer files are allowed than before.
+            if suffix.isdecimal() and int(suffix) >= self._max_files - 1:
+                path.unlink()
+                removed = path
         for number in range(self._max_files - 2, 0, -1):
             if self._numbered(number).exists():
                 self._numbered(number).replace(self._numbered(number + 1))

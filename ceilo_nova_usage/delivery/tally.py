@@ -3,7 +3,9 @@
 """Counts of what came in and what became of it, for one process."""
 
 import threading
+import time
 from collections import Counter
+from collections.abc import Callable
 from enum import StrEnum
 
 __all__ = ["TALLY", "Outcome", "Tally"]
@@ -30,9 +32,12 @@ class Tally:
     ``METER_FAILED`` counts the failures of a meter, by its path, ``meters.NAME``.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._lock = threading.Lock()
         self._counts: Counter[tuple[str, str]] = Counter()
+        self._said: Counter[tuple[str, str]] = Counter()
+        self._due = clock()
 
     def count(self, outcome: str, reason: str = "") -> None:
         """Count one."""
@@ -43,6 +48,23 @@ class Tally:
         """Return the counts so far, by ``(outcome, reason)``."""
         with self._lock:
             return dict(self._counts)
+
+    def due(self, interval: float) -> str | None:
+        """Return the counts in words, if they changed since ``interval`` seconds ago.
+
+        At most once an interval, for whoever asks first; 0 is never.
+        """
+        if not interval:
+            return None
+        now = self._clock()
+        with self._lock:
+            if now < self._due or self._counts == self._said:
+                return None
+            self._due, self._said = now + interval, self._counts.copy()
+            return ", ".join(
+                f"{outcome} {reason}".rstrip() + f" {count}"
+                for (outcome, reason), count in sorted(self._counts.items())
+            )
 
 
 TALLY = Tally()

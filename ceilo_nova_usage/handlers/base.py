@@ -13,10 +13,11 @@ from ceilometer.sample import Sample, add_reserved_user_metadata
 
 from ceilo_nova_usage import conf as options
 from ceilo_nova_usage import identity
-from ceilo_nova_usage.delivery.bounded_log import BoundedLog
+from ceilo_nova_usage.delivery.bounded_log import BoundedLog, one_line
 from ceilo_nova_usage.delivery.quarantine import Keeper, Quarantine
 from ceilo_nova_usage.delivery.tally import TALLY, Outcome
 from ceilo_nova_usage.errors import (
+    AgentRefused,
     Faults,
     InvalidConfiguration,
     InvalidNotification,
@@ -34,7 +35,6 @@ LOG = logging.getLogger(__name__)
 # What no event type matches: an endpoint without event types is handed everything.
 _NOTHING = "(?!)"
 _LOGGED_FAULTS = 5
-_LOGGED_CHARACTERS = 250
 
 
 class UsageHandler(SampleEndpoint):  # type: ignore[misc]  # ceilometer is untyped
@@ -59,7 +59,7 @@ class UsageHandler(SampleEndpoint):  # type: ignore[misc]  # ceilometer is untyp
             # An ordinary exception would only make this handler disappear, and an
             # agent that silently meters nothing run on.
             LOG.critical("The agent cannot start: %s", error)
-            raise SystemExit(f"ceilo-nova-usage: {error}") from error
+            raise AgentRefused(f"ceilo-nova-usage: {error}") from error
         self.event_types = (
             [f"^{re.escape(event_type)}$" for event_type in self.notifications]
             if self.family in self._settings.events
@@ -96,6 +96,8 @@ class UsageHandler(SampleEndpoint):  # type: ignore[misc]  # ceilometer is untyp
             for message in notifications
             if (samples := self.build_sample(message))
         ]
+        if (counts := TALLY.due(self._settings.counts_interval)) is not None:
+            LOG.info("Notifications since the agent's start: %s", counts)
         if not metered:
             return
         try:
@@ -126,9 +128,7 @@ class UsageHandler(SampleEndpoint):  # type: ignore[misc]  # ceilometer is untyp
         try:
             return self._meter(message)
         except InvalidNotification as error:
-            self._set_aside(
-                Outcome.QUARANTINED, message, error.message_id, error.faults
-            )
+            message_id, faults = error.message_id, error.faults
         except Exception as error:  # noqa: BLE001
             # A defect of ours: said loudly, and no reason to lose the notification
             # or to have it handed back for ever.
@@ -138,11 +138,13 @@ class UsageHandler(SampleEndpoint):  # type: ignore[misc]  # ceilometer is untyp
                 "A notification could not be metered",
                 exc_info=True,
             )
-            faults = Faults()
+            message_id, faults = _message_id(message), Faults()
             faults.add(
                 "message", Reason.INTERNAL_ERROR, f"raised {type(error).__name__}"
             )
-            self._set_aside(Outcome.QUARANTINED, message, _message_id(message), faults)
+        # Not while the error is handled: oslo.log adds its text to whatever is logged
+        # then, and a sender may have chosen much of that text.
+        self._set_aside(Outcome.QUARANTINED, message, message_id, faults)
         return []
 
     def _meter(self, message: Mapping[str, Any]) -> list[Sample]:
@@ -196,13 +198,13 @@ class UsageHandler(SampleEndpoint):  # type: ignore[misc]  # ceilometer is untyp
         TALLY.count(outcome)
         for reason in {fault.reason for fault in faults}:
             TALLY.count(outcome, reason)
-        shown = "; ".join(_in_log(fault) for fault in faults[:_LOGGED_FAULTS])
+        shown = "; ".join(one_line(fault) for fault in faults[:_LOGGED_FAULTS])
         if len(faults) > _LOGGED_FAULTS:
             shown += f"; and {len(faults) - _LOGGED_FAULTS} more"
         self._log.warning(
             f"{outcome} {faults[0].reason}",
             "Notification %s is %s, %d samples published: %s",
-            _in_log(message_id),
+            one_line(message_id),
             outcome,
             samples,
             shown,
@@ -218,18 +220,13 @@ class UsageHandler(SampleEndpoint):  # type: ignore[misc]  # ceilometer is untyp
                 logging.ERROR,
                 "not-kept",
                 "Notification %s cannot be kept in the quarantine: %s",
-                _in_log(message_id),
+                one_line(message_id),
                 error,
                 exc_info=not isinstance(error, OSError),
             )
         else:
             if removed is not None:
                 LOG.error("The quarantine is full: its oldest file was removed")
-
-
-def _in_log(said: object) -> str:
-    """Return what a sender may have chosen as one short piece of a line."""
-    return ascii(str(said))[1:-1][:_LOGGED_CHARACTERS]
 
 
 def _message_id(message: Any) -> str | None:

@@ -39,7 +39,8 @@ class NovaTree:
         """
         directory = _importable() if given is None else given
         if not directory.is_dir():
-            raise errors.PatchingError(f"{directory}: there is no such directory")
+            what = "is no directory" if directory.exists() else "does not exist"
+            raise errors.PatchingError(f"{directory}: {what}")
         directory = directory.resolve()
         if _is_nova(directory / "nova"):
             root = directory

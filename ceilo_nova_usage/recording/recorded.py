@@ -90,6 +90,10 @@ class Recorded:
         if _ENVELOPE_MESSAGE in fields:
             fields = _opened(fields)
         elif _QUARANTINED in fields:
+            if "message_begins" in fields:
+                raise NotANotification(
+                    "it was too large for the quarantine, which kept its beginning"
+                )
             fields = _object(fields.get("message"), "the quarantined message")
         if not isinstance(fields.get("event_type"), str):
             raise NotANotification("it has no event_type")

@@ -10,6 +10,7 @@ from ceilometer.pipeline.sample import SampleEndpoint
 from ceilometer.sample import Sample
 from oslo_messaging.notify.dispatcher import BatchNotificationDispatcher
 
+from ceilo_nova_usage.delivery.bounded_log import one_line
 from ceilo_nova_usage.errors import Faults
 from ceilo_nova_usage.handlers.base import UsageHandler
 from ceilo_nova_usage.recording.endpoints import Collector
@@ -90,13 +91,13 @@ class Replayer:
                 for incoming in self._batch
                 if incoming.recorded.message_id == message_id
             ),
-            f"notification {message_id}",
+            f"notification {one_line(message_id)}",
         )
         for fault in faults[:_SHOWN_FAULTS]:
-            self._report(f"{name}: {fault}")
+            self._report(f"{name}: {one_line(fault)}")
         if len(faults) > _SHOWN_FAULTS:
             self._report(f"{name}: and {len(faults) - _SHOWN_FAULTS} more")
 
 
 def _named(recorded: Recorded) -> str:
-    return f"{recorded.source}: notification {recorded.message_id}"
+    return f"{recorded.source}: notification {one_line(recorded.message_id)}"

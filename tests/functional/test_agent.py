@@ -8,6 +8,9 @@ the bus is in memory; what is put on it is what nova put on RabbitMQ.
 
 import contextlib
 import json
+import pathlib
+import subprocess
+import sys
 import time
 
 import pytest
@@ -217,6 +220,42 @@ def _envelope(block):
     return json.dumps(
         {"oslo.version": "2.0", "oslo.message": json.dumps(notification)}
     ).encode()
+
+
+def test_a_worker_of_the_agents_ends_over_an_option_it_refuses(tmp_path):
+    """The command that operators start takes nothing off the bus, and says why."""
+    file, log = tmp_path / "ceilometer.conf", tmp_path / "log"
+    pipeline = tmp_path / "pipeline.yaml"
+    pipeline.write_text(PIPELINE.format(path=tmp_path / "samples"))
+    file.write_text(
+        CONFIGURATION.format(
+            pipeline=pipeline,
+            batch_size=1,
+            quarantine=tmp_path / "quarantine",
+            options="events = delete,bogus",
+        )
+    )
+    with log.open("wb") as output:
+        agent = subprocess.Popen(
+            [
+                pathlib.Path(sys.executable).with_name("ceilometer-agent-notification"),
+                f"--config-file={file}",
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            deadline = time.monotonic() + PATIENCE
+            # The second time is another worker: the first one ended.
+            while log.read_text().count("The agent cannot start: [nova_usage]") < 2:
+                assert time.monotonic() < deadline, log.read_text()
+                time.sleep(0.2)
+        finally:
+            agent.terminate()
+            agent.wait(PATIENCE)
+    assert "bogus" in log.read_text()
+    assert "TypeError" not in log.read_text()
 
 
 def test_the_agent_does_not_run_with_an_option_it_refuses(running):

@@ -125,6 +125,17 @@ def test_the_quarantines_size_is_bounded(tmp_path):
     assert set(removed) == {None, files[-1]}
 
 
+def test_fewer_files_are_kept_where_fewer_are_allowed_than_before(tmp_path):
+    """An option that was lowered holds from the next file on."""
+    for max_files in (8, 2):
+        quarantine = _quarantine(tmp_path, max_bytes=5_000, max_files=max_files)
+        for number in range(100):
+            quarantine.keep(
+                {"number": number, "payload": "x" * 900}, None, _faults(), 0
+            )
+        assert len(_files(tmp_path)) == max_files
+
+
 def test_nothing_is_removed_before_there_is_no_room(tmp_path):
     """As long as nothing is said to be removed, every line is there."""
     quarantine = _quarantine(tmp_path, max_bytes=5_000, max_files=4)

@@ -33,3 +33,40 @@ def test_threads_lose_no_count():
         list(pool.map(lambda _: tally.count(Outcome.METERED), range(20_000)))
 
     assert tally.snapshot() == {("metered", ""): 20_000}
+
+
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+def test_counts_are_said_once_an_interval_and_only_where_they_changed():
+    """A log has a line for what came, and none for a quiet night."""
+    clock = Clock()
+    tally = Tally(clock)
+    assert tally.due(60) is None
+
+    tally.count(Outcome.METERED)
+    tally.count(Outcome.QUARANTINED, "missing")
+    assert tally.due(60) == "metered 1, quarantined missing 1"
+
+    tally.count(Outcome.METERED)
+    clock.now = 59
+    assert tally.due(60) is None
+    clock.now = 60
+    assert tally.due(60) == "metered 2, quarantined missing 1"
+    clock.now = 600
+    assert tally.due(60) is None
+
+
+def test_counts_are_never_said_where_none_are_wanted():
+    """An interval of 0 says nothing."""
+    tally = Tally()
+    tally.count(Outcome.METERED)
+
+    assert tally.due(0) is None

@@ -3,13 +3,17 @@
 """The handlers before Ceilometer's dispatcher: what they take, and never do."""
 
 import copy
+import io
 import logging
 import re
 import sys
 
 import pytest
+from oslo_config import cfg
+from oslo_log import formatters, log
 
 from ceilo_nova_usage.delivery.quarantine import Quarantine
+from ceilo_nova_usage.delivery.tally import Tally
 from tests.support import handwritten, oracle
 from tests.support.endpoints import counted
 
@@ -237,6 +241,37 @@ def test_a_log_line_is_one_line(agent, caplog):
 
     (record,) = (each for each in caplog.records if each.name == LOGGER)
     assert len(record.getMessage().splitlines()) == 1
+
+
+def test_the_services_own_log_format_adds_nothing_that_a_sender_chose(agent, caplog):
+    """oslo.log tells of the error being handled: none is, when a line is logged."""
+    conf = cfg.ConfigOpts()
+    log.register_options(conf)
+    conf([], default_config_files=[])
+    sent = io.StringIO()
+    lines = logging.StreamHandler(sent)
+    lines.setFormatter(formatters.ContextFormatter(config=conf))
+    logging.getLogger(LOGGER).addHandler(lines)
+    try:
+        message = copy.deepcopy(BROKEN)
+        message["metadata"]["message_id"] = "\x1b[31m" + "x" * 100_000
+        agent.handle(message)
+    finally:
+        logging.getLogger(LOGGER).removeHandler(lines)
+
+    assert "payload.usage.schema" in sent.getvalue()
+    assert "\x1b" not in sent.getvalue()
+    assert len(sent.getvalue()) < 2000
+
+
+def test_the_counts_are_logged_now_and_then(agent_with, caplog, monkeypatch):
+    """An operator sees in the log what became of the notifications."""
+    monkeypatch.setattr("ceilo_nova_usage.handlers.base.TALLY", Tally())
+    caplog.set_level(logging.INFO, LOGGER)
+    agent_with(counts_interval=1).handle(GOOD, WITHOUT)
+
+    said = [each.getMessage() for each in caplog.records if each.name == LOGGER]
+    assert any("metered" in line and "without-usage" in line for line in said)
 
 
 @pytest.mark.parametrize(

@@ -330,8 +330,10 @@ def test_metadata_that_disagree_are_refused(series):
 
 
 def test_what_is_no_nova_is_refused(series, tmp_path):
-    """A missing directory and one without a nova each give one error line."""
-    assert "no such directory" in series.run("apply", tmp_path / "none").err
+    """A missing directory, a file, and a directory without a nova give a line each."""
+    assert "does not exist" in series.run("apply", tmp_path / "none").err
+    (tmp_path / "file").touch()
+    assert "is no directory" in series.run("apply", tmp_path / "file").err
     empty = tmp_path / "empty"
     empty.mkdir()
     result = series.run("apply", empty)
