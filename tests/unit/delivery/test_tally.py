@@ -42,6 +42,7 @@ class Clock:
         self.now = 0.0
 
     def __call__(self):
+        """Return the time."""
         return self.now
 
 
