@@ -14,6 +14,8 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from ceilo_nova_usage.patching import errors, tree
 
 __all__ = ["PATH", "Record", "digest"]
@@ -46,10 +48,11 @@ class Record:
         if data is None:
             return None
         try:
-            return cls(**json.loads(data))
-        except (ValueError, TypeError) as error:
+            return msgspec.json.decode(data, type=cls)
+        except msgspec.MsgspecError as error:
             raise errors.PatchingError(
-                f"{nova.locate(PATH)}: is not a record of nova-patch: {error}"
+                f"{nova.locate(PATH)}: is not a record of nova-patch: {error}; without "
+                "it, the files' own lines tell what is applied"
             ) from error
 
     def to_bytes(self) -> bytes:

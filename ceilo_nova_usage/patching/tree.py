@@ -44,7 +44,10 @@ class NovaTree:
         directory = directory.resolve()
         if _is_nova(directory / "nova"):
             root = directory
-            whole = (root / "setup.cfg").is_file() or (root / "setup.py").is_file()
+            # A stray setup.py does not make a source tree of site-packages.
+            whole = (root / "doc").is_dir() and (
+                (root / "setup.cfg").is_file() or (root / "setup.py").is_file()
+            )
         elif directory.name == "nova" and _is_nova(directory):
             # Whatever lies around it: nothing outside the given directory is touched.
             root, whole = directory.parent, False

@@ -227,7 +227,8 @@ def test_a_directory_in_the_way_is_an_error_line(series, snapshot):
 def test_a_spoilt_record_is_an_error_line(series):
     """A record that is not JSON of ours is named, not trusted."""
     tree = series.unpacked()
-    for text in ("{", "[]", '{"a": 1}'):
+    wrong = {"made_by": "1", "release": "1", "patches": 3, "before": {}, "after": {}}
+    for text in ("{", "[]", '{"a": 1}', json.dumps(wrong)):
         (tree / "nova/.ceilo-nova-usage.json").write_text(text)
         result = series.run("revert", tree)
         assert (result.status, "is not a record" in result.err) == (1, True)
