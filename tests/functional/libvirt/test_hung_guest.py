@@ -66,8 +66,10 @@ def test_a_guest_that_hangs(nova, hypervisor, boot, figures):
         begun = nova.ask("clock")
         told = nova.ask("notify_delete", uuid=hung["uuid"])
         waited.append(told["seconds"])
-        # What QEMU alone knows is missing as a whole. What is there is true.
-        assert "disks" not in (told["usage"] or {})
+        # What QEMU alone knows is missing as a whole, what libvirt knows is there.
+        assert "disks" not in told["usage"]
+        assert told["usage"]["cpu"]["time"]
+        assert told["usage"]["interfaces"][0]["tx_packets"]
         for _ in range(3):
             told = nova.ask("notify_delete", uuid=healthy["uuid"])
             assert is_complete(told["usage"])
@@ -104,7 +106,7 @@ def test_a_guest_that_hangs(nova, hypervisor, boot, figures):
         f" while none did, worst {1e3 * max(took['well']):.1f} ms",
     ]
     assert max(waited) <= BOUND + SENDING
-    assert statistics.median(unharmed) <= statistics.median(well) + DELAY / 10
+    assert statistics.median(unharmed) <= statistics.median(well) + DELAY / 5
     assert max(unharmed) <= max(well) + DELAY
     # A machine that does other things as well is late by itself at times.
     assert max(took["hung"]) <= max(took["well"]) + DELAY
