@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from enum import StrEnum
 
-__all__ = ["TALLY", "Outcome", "Tally"]
+__all__ = ["DELIVERIES", "TALLY", "Delivery", "Outcome", "Tally"]
 
 
 class Outcome(StrEnum):
@@ -21,6 +21,28 @@ class Outcome(StrEnum):
     NOT_PUBLISHED = "not-published"
     NOT_KEPT = "not-kept"
     METER_FAILED = "meter-failed"
+
+
+class Delivery(StrEnum):
+    """What became of measures on their way to Gnocchi, and of resources there.
+
+    ``SENT`` counts measures that Gnocchi took, ``SPOOLED`` samples that went to the
+    spool first, ``REFUSED`` samples that Gnocchi will not have, ``NOT_DEFINED`` samples
+    of meters that the resource definitions do not name, ``HELD_UP`` the times that
+    neither Gnocchi nor the spool took a batch, so that the bus had to keep it. The
+    others count resources.
+    """
+
+    SENT = "sent"
+    SPOOLED = "spooled"
+    REFUSED = "refused"
+    NOT_DEFINED = "not-defined"
+    HELD_UP = "held-up"
+    CREATED = "created"
+    UPDATED = "updated"
+    ENDED = "ended"
+    ENDED_AGAIN = "ended-again"
+    REVIVED = "revived"
 
 
 class Tally:
@@ -39,10 +61,10 @@ class Tally:
         self._said: Counter[tuple[str, str]] = Counter()
         self._due = clock()
 
-    def count(self, outcome: str, reason: str = "") -> None:
-        """Count one."""
+    def count(self, outcome: str, reason: str = "", number: int = 1) -> None:
+        """Count one, or ``number``."""
         with self._lock:
-            self._counts[outcome, reason] += 1
+            self._counts[outcome, reason] += number
 
     def snapshot(self) -> dict[tuple[str, str], int]:
         """Return the counts so far, by ``(outcome, reason)``."""
@@ -67,4 +89,7 @@ class Tally:
             )
 
 
+#: Of notifications, by :class:`Outcome`.
 TALLY = Tally()
+#: Of what is delivered to Gnocchi, by :class:`Delivery`.
+DELIVERIES = Tally()
