@@ -67,6 +67,23 @@ OPTS = [
         "oldest is removed, and that is logged as an error, when one more is begun.",
     ),
     cfg.IntOpt(
+        "spool_retry_max",
+        default=60,
+        min=1,
+        help="The most seconds between two attempts to send what waits for Gnocchi. "
+        "The attempts begin about a second apart, and come at random times that "
+        "double from one to the next.",
+    ),
+    cfg.IntOpt(
+        "end_window",
+        default=600,
+        min=0,
+        help="The seconds after an instance's end in which a poll's sample is believed "
+        "to be a late one, of a guest that was about to go: the end is moved behind "
+        "it. A sample of a later time shows that the instance lives, and takes its "
+        "end back. Two intervals of the pollster are enough.",
+    ),
+    cfg.IntOpt(
         "max_devices",
         default=1024,
         min=1,
@@ -103,6 +120,8 @@ class Settings:
     quarantine_dir: pathlib.Path | None
     quarantine_max_bytes: int
     quarantine_max_files: int
+    spool_retry_max: int
+    end_window: int
     max_devices: int
     log_interval: int
     counts_interval: int
