@@ -108,6 +108,15 @@ OPTS = [
         "were refused and for which reasons. No line is logged where nothing came; 0 "
         "logs none.",
     ),
+    cfg.StrOpt(
+        "metrics_dir",
+        default="/var/lib/ceilometer/nova-usage-metrics",
+        help="The directory where each agent process keeps a file with the counts of "
+        "its work, and one with the state of spool and quarantine, in the text format "
+        "of Prometheus, for the textfile collector of node_exporter and for "
+        "'ceilo-nova-usage health'. It is made when it is first needed, for everybody "
+        "to read. Agents on one host may share it. An empty value writes none.",
+    ),
 ]
 
 
@@ -125,6 +134,7 @@ class Settings:
     max_devices: int
     log_interval: int
     counts_interval: int
+    metrics_dir: pathlib.Path | None
 
 
 def list_opts() -> list[tuple[cfg.OptGroup, list[cfg.Opt]]]:
@@ -144,6 +154,7 @@ _CONVERSIONS: dict[str, Callable[[Any], Any]] = {
     "events": frozenset,
     "meters": _families,
     "quarantine_dir": _directory,
+    "metrics_dir": _directory,
 }
 
 

@@ -65,7 +65,7 @@ def configured(
     """Return the configuration of an agent that was given ``config_files`` alone.
 
     Ceilometer's endpoints need all of its options, which take long to load. Nothing
-    is kept in the quarantine under this configuration.
+    is quarantined, and no metrics are written, under this configuration.
 
     :raises oslo_config.cfg.Error: where a file is missing or cannot be parsed
     :raises InvalidConfiguration: naming each of our options whose value is refused
@@ -83,7 +83,8 @@ def configured(
         default_config_dirs=[],
     )
     options.load(conf)
-    conf.set_override("quarantine_dir", "", group=options.GROUP.name)
+    for place in ("quarantine_dir", "metrics_dir"):
+        conf.set_override(place, "", group=options.GROUP.name)
     sample.setup(conf)
     return conf
 

@@ -42,6 +42,7 @@ batch_size = {batch_size}
 batch_timeout = 1
 [nova_usage]
 quarantine_dir = {quarantine}
+metrics_dir =
 {options}
 """
 

@@ -28,9 +28,14 @@ NAMESPACE = "ceilometer.sample.endpoint"
 def configured(directory: pathlib.Path, **options: object) -> cfg.ConfigOpts:
     """Return the agent's configuration, read from a file with our options in it.
 
-    The quarantine is ``quarantine`` in ``directory`` where it is not among them.
+    Where they are not among them, the quarantine is ``quarantine`` in ``directory``,
+    and no metrics are written.
     """
-    options = {"quarantine_dir": directory / "quarantine", **options}
+    options = {
+        "quarantine_dir": directory / "quarantine",
+        "metrics_dir": "",
+        **options,
+    }
     lines = [f"{name} = {value}" for name, value in options.items()]
     file = directory / "ceilometer.conf"
     file.write_text("\n".join(["[nova_usage]", *lines, ""]), "utf-8")

@@ -118,7 +118,8 @@ def _agent_file(tmp_path, option, value):
         f"sinks: [{{name: b, publishers: ['file://{tmp_path}/samples']}}]\n"
     )
     file.write_text(
-        f"[DEFAULT]\npipeline_cfg_file = {pipeline}\n[nova_usage]\n{option} = {value}\n"
+        f"[DEFAULT]\npipeline_cfg_file = {pipeline}\n"
+        f"[nova_usage]\nmetrics_dir =\n{option} = {value}\n"
     )
     return file
 
