@@ -3,6 +3,7 @@
 """The ``[nova_usage]`` options of the notification agent."""
 
 import dataclasses
+import datetime
 import pathlib
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -42,6 +43,21 @@ OPTS = [
         "network.*). 'sums' holds an instance's disks added up (disk.read.bytes and "
         "its like). 'totals' holds totals over an instance's whole life (cpu.total "
         "and its like).",
+    ),
+    cfg.BoolOpt(
+        "baseline",
+        default=True,
+        help="Publish, with a reading, the moment at which its counters were zero: "
+        "a sample of volume 0 for each meter, with the same resource and metadata. "
+        "It makes an instance's first interval, and a life that was read only once, "
+        "usage that a rate shows. Where that moment is not known for sure there is "
+        "no such sample.",
+    ),
+    cfg.StrOpt(
+        "baseline_since",
+        help="A time in ISO 8601, UTC where it names no offset. Moments of zero "
+        "before it are not published: what was used before the plugin was installed "
+        "may have been billed by other means.",
     ),
     cfg.StrOpt(
         "quarantine_dir",
@@ -126,6 +142,8 @@ class Settings:
 
     events: frozenset[str]
     meters: frozenset[Family]
+    baseline: bool
+    baseline_since: datetime.datetime | None
     quarantine_dir: pathlib.Path | None
     quarantine_max_bytes: int
     quarantine_max_files: int
@@ -150,9 +168,18 @@ def _directory(value: str | None) -> pathlib.Path | None:
     return pathlib.Path(value) if value else None
 
 
+def _time(value: str | None) -> datetime.datetime | None:
+    """Read an ISO 8601 time, a day being its midnight, as an aware one."""
+    if not value:
+        return None
+    read = datetime.datetime.fromisoformat(value)
+    return read if read.tzinfo else read.replace(tzinfo=datetime.UTC)
+
+
 _CONVERSIONS: dict[str, Callable[[Any], Any]] = {
     "events": frozenset,
     "meters": _families,
+    "baseline_since": _time,
     "quarantine_dir": _directory,
     "metrics_dir": _directory,
 }
@@ -171,10 +198,9 @@ def load(conf: cfg.ConfigOpts) -> Settings:
     for opt in OPTS:
         try:
             value = conf[GROUP.name][opt.dest]
+            values[opt.dest] = _CONVERSIONS.get(opt.dest, lambda same: same)(value)
         except (cfg.ConfigFileValueError, ValueError) as error:
             refused.append(f"[{GROUP.name}] {opt.name}: {error}")
-            continue
-        values[opt.dest] = _CONVERSIONS.get(opt.dest, lambda same: same)(value)
     if refused:
         raise InvalidConfiguration("; ".join(refused))
     return Settings(**values)

@@ -27,6 +27,8 @@ REFUSED = {
     "meters": "pollster,everything",
     "quarantine_max_bytes": "10",
     "quarantine_max_files": "one",
+    "baseline": "perhaps",
+    "baseline_since": "last Monday",
     "max_devices": "0",
     "log_interval": "-1",
 }
