@@ -15,7 +15,7 @@ from ceilometer.publisher import utils
 from ceilometer.sample import Sample
 
 #: Ceilometer's default of ``telemetry_secret``.
-SECRET = "change this for valid signing"  # noqa: S105
+SECRET = "change this for valid signing"
 EVENT_TYPE = "telemetry.polling"
 
 # What nova's usage adds to the pollster's metadata.
