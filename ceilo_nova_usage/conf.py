@@ -82,6 +82,31 @@ OPTS = [
         help="How many files the quarantine may hold, the current one counted. The "
         "oldest is removed, and that is logged as an error, when one more is begun.",
     ),
+    cfg.StrOpt(
+        "spool_dir",
+        default="/var/lib/ceilometer/nova-usage/spool",
+        help="The directory that keeps, in one file, the samples which Gnocchi did "
+        "not take yet, where the pipeline names a gnocchi-spool:// publisher. It is "
+        "made when it is first needed, for the agent's user alone. All agents of a "
+        "host share it. It must be on a local disk.",
+    ),
+    cfg.IntOpt(
+        "spool_max_bytes",
+        default=1024 * 1024 * 1024,
+        min=1024 * 1024,
+        help="The size in bytes that the spool's file may come to have. A spool that "
+        "is full takes no more samples: notifications wait on the bus then. Beside "
+        "the file, up to 40 MiB of the disk are for what makes it last.",
+    ),
+    cfg.IntOpt(
+        "spool_warn_percent",
+        default=80,
+        min=1,
+        max=100,
+        help="An error is logged, at most once in log_interval, while the spool is "
+        "filled to so many percent or more of its bound, or of what its disk has room "
+        "for.",
+    ),
     cfg.IntOpt(
         "spool_retry_max",
         default=60,
@@ -147,6 +172,9 @@ class Settings:
     quarantine_dir: pathlib.Path | None
     quarantine_max_bytes: int
     quarantine_max_files: int
+    spool_dir: pathlib.Path
+    spool_max_bytes: int
+    spool_warn_percent: int
     spool_retry_max: int
     end_window: int
     max_devices: int
@@ -168,6 +196,12 @@ def _directory(value: str | None) -> pathlib.Path | None:
     return pathlib.Path(value) if value else None
 
 
+def _required_directory(value: str | None) -> pathlib.Path:
+    if not value:
+        raise ValueError("names no directory")
+    return pathlib.Path(value)
+
+
 def _time(value: str | None) -> datetime.datetime | None:
     """Read an ISO 8601 time, a day being its midnight, as an aware one."""
     if not value:
@@ -181,6 +215,7 @@ _CONVERSIONS: dict[str, Callable[[Any], Any]] = {
     "meters": _families,
     "baseline_since": _time,
     "quarantine_dir": _directory,
+    "spool_dir": _required_directory,
     "metrics_dir": _directory,
 }
 
