@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Keeping the notifications that could not be read, or not all of them."""
 
+import contextlib
 import datetime
 import json
 import math
 import os
 import pathlib
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 import fasteners
@@ -16,7 +17,7 @@ import fasteners
 from ceilo_nova_usage.errors import Faults
 from ceilo_nova_usage.recording.redaction import redact
 
-__all__ = ["FILE_NAME", "Keeper", "Quarantine"]
+__all__ = ["FILE_NAME", "Keeper", "Quarantine", "files", "locked"]
 
 FILE_NAME = "quarantine.jsonl"
 _LOCK_NAME = ".lock"
@@ -69,7 +70,7 @@ class Quarantine:
         line = self._line(message, message_id, faults, samples)
         with self._threads:
             self._make_directory()
-            with fasteners.InterProcessLock(self._directory / _LOCK_NAME):
+            with locked(self._directory):
                 removed = self._make_room(len(line))
                 handle = os.open(
                     self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600
@@ -118,10 +119,9 @@ class Quarantine:
         if begun + size <= self._max_bytes:
             return None
         removed = None
-        for path in sorted(self._directory.glob(f"{FILE_NAME}.*")):
-            suffix = path.suffix[1:]
+        for path in files(self._directory):
             # More than one of them where fewer files are allowed than before.
-            if suffix.isdecimal() and int(suffix) >= self._max_files - 1:
+            if _number(path) >= self._max_files - 1:
                 path.unlink()
                 removed = path
         for number in range(self._max_files - 2, 0, -1):
@@ -132,6 +132,35 @@ class Quarantine:
 
     def _numbered(self, number: int) -> pathlib.Path:
         return self._path.with_name(f"{FILE_NAME}.{number}")
+
+
+@contextlib.contextmanager
+def locked(directory: pathlib.Path) -> Iterator[None]:
+    """Keep other processes from changing a quarantine.
+
+    :raises OSError: where the directory is not there, or is another user's
+    """
+    with fasteners.InterProcessLock(directory / _LOCK_NAME):
+        yield
+
+
+def files(directory: pathlib.Path) -> list[pathlib.Path]:
+    """Return a quarantine's files, the oldest first; none where there is no such.
+
+    :raises OSError: where the directory cannot be read
+    """
+    if not directory.is_dir():
+        return []
+    found = [path for path in directory.iterdir() if _number(path) >= 0]
+    return sorted(found, key=_number, reverse=True)
+
+
+def _number(path: pathlib.Path) -> int:
+    """Return a file's number: 0 is the current one, -1 is none of the quarantine's."""
+    if path.name == FILE_NAME:
+        return 0
+    suffix = path.name.removeprefix(f"{FILE_NAME}.")
+    return int(suffix) if suffix.isdecimal() and suffix.isascii() else -1
 
 
 def _append(file: Any, line: bytes) -> None:
