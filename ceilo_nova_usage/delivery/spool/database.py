@@ -1,0 +1,381 @@
+# SPDX-FileCopyrightText: 2026 ceilo-nova-usage developers
+# SPDX-License-Identifier: Apache-2.0
+"""The spool's file: opened when it is needed, bounded, replaced when it is damaged."""
+
+import contextlib
+import datetime
+import errno
+import logging
+import os
+import pathlib
+import sqlite3
+import stat
+import threading
+import time
+import urllib.parse
+import weakref
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from ceilo_nova_usage.delivery.directories import make_private
+from ceilo_nova_usage.delivery.spool import locks
+from ceilo_nova_usage.delivery.spool.errors import (
+    SpoolError,
+    SpoolFull,
+    SpoolUnavailable,
+)
+from ceilo_nova_usage.delivery.spool.reserve import Reserve
+
+__all__ = ["Database"]
+
+LOG = logging.getLogger(__name__)
+T = TypeVar("T")
+
+SCHEMA_VERSION = 1
+# Either index answers "how many rows and samples" without a look at the table.
+_SCHEMA = (
+    """
+    CREATE TABLE rows (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        accepted_at INTEGER NOT NULL,
+        resource_id TEXT NOT NULL,
+        samples INTEGER NOT NULL,
+        reason TEXT,
+        body BLOB NOT NULL
+    )
+    """,
+    "CREATE INDEX waiting ON rows (seq, samples) WHERE reason IS NULL",
+    "CREATE INDEX refused ON rows (seq, samples) WHERE reason IS NOT NULL",
+    """
+    CREATE TABLE ends (
+        resource_id TEXT NOT NULL,
+        resource_type TEXT NOT NULL,
+        ended_at INTEGER NOT NULL,
+        associated INTEGER NOT NULL,
+        next_check INTEGER NOT NULL,
+        checks INTEGER NOT NULL,
+        PRIMARY KEY (resource_id, resource_type)
+    ) WITHOUT ROWID
+    """,
+    "CREATE INDEX due ON ends (next_check)",
+)
+_PAGE = 4096
+# The write-ahead log goes into the file after so many pages: one fsync more.
+_CHECKPOINT = 1000
+_RESERVE = 16 * 1024 * 1024
+# Seconds that one process waits for another to end its transaction.
+_PATIENCE = 30.0
+# Times that a file may turn out damaged, or gone, while one thing is done.
+_ATTEMPTS = 3
+_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+class Database:
+    """One SQLite file in a directory, shared by processes and their threads.
+
+    The file's name is ``spool-TIME.db``, the time being that of its making: no name
+    is used twice, so that a process which still has a damaged file open that another
+    has put aside can never meet the new one's write-ahead log.
+
+    A thread that comes while another is at work waits for it. Before a fork the file
+    is closed; parent and child open it again, each for itself.
+    """
+
+    def __init__(self, directory: pathlib.Path, *, max_bytes: int) -> None:
+        self.directory = directory
+        self.max_bytes = max_bytes
+        room = min(_RESERVE, max_bytes // 8)
+        self.reserve = Reserve(directory / "reserve", room)
+        self._checkpoint = max(1, min(_CHECKPOINT, room // 4 // _PAGE))
+        self._grown_pages = max_bytes // _PAGE
+        self._changed_pages = self._grown_pages + room // _PAGE
+        self._lock = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+        self._path: pathlib.Path | None = None
+        self._inode = 0
+        _EVERY.add(self)
+
+    def read(self, work: Callable[[sqlite3.Connection], T], absent: T) -> T:
+        """Do what only reads; return ``absent`` where no spool was begun yet."""
+        return self._do(work, absent, create=False)
+
+    def change(self, work: Callable[[sqlite3.Connection], T], absent: T) -> T:
+        """Do what makes room, in one transaction, even when there is none left."""
+
+        def changed(connection: sqlite3.Connection) -> T:
+            connection.execute(f"PRAGMA max_page_count = {self._changed_pages}")
+            result = _in_transaction(connection, work)
+            self._give_back(connection)
+            return result
+
+        try:
+            return self._do(changed, absent, create=False)
+        except SpoolError:
+            if not self.reserve.release():
+                raise
+        return self._do(changed, absent, create=False)
+
+    def grow(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Do what takes room, in one transaction, in the bound."""
+
+        def grown(connection: sqlite3.Connection) -> T:
+            try:
+                self.reserve.hold()
+            except OSError as error:
+                raise SpoolFull(
+                    error.errno, f"no room for the spool's reserve: {error.strerror}"
+                ) from error
+            connection.execute(f"PRAGMA max_page_count = {self._grown_pages}")
+            return _in_transaction(connection, work)
+
+        return self._do(grown, None, create=True)  # type: ignore[return-value]
+
+    def room(self, connection: sqlite3.Connection) -> tuple[int, int]:
+        """Return the bytes that are used, and how many they can come to be."""
+        file = _pragma(connection, "page_count") * _PAGE
+        used = file - _pragma(connection, "freelist_count") * _PAGE
+        return used, min(self.max_bytes, file + _free(self.directory))
+
+    def close(self) -> None:
+        """Close the file; whatever is done next opens it again."""
+        with self._lock:
+            self._forget()
+
+    def _do(
+        self, work: Callable[[sqlite3.Connection], T], absent: T, *, create: bool
+    ) -> T:
+        with self._lock:
+            for _ in range(_ATTEMPTS):
+                with self.explaining():
+                    connection = self._opened(create=create)
+                    if connection is None:
+                        return absent
+                    try:
+                        result = work(connection)
+                    except sqlite3.DatabaseError as error:
+                        if _primary(error) not in _DAMAGE:
+                            raise
+                        self._put_aside(error)
+                        continue
+                    if self._is_current():
+                        return result
+                    # Another process put the file aside: what was written in the
+                    # meantime is where nobody looks.
+                    self._forget()
+        raise SpoolUnavailable(
+            errno.EIO, "the spool is damaged each time it is begun", str(self.directory)
+        )
+
+    def _opened(self, *, create: bool) -> sqlite3.Connection | None:
+        if self._connection is not None and self._is_current():
+            return self._connection
+        self._forget()
+        if create:
+            make_private(self.directory)
+        elif _newest(self.directory) is None:
+            return None
+        with locks.Lock(self.directory / "lock") as lock:
+            lock.acquire(wait=True)
+            path = _newest(self.directory)
+            if path is None and not create:
+                return None
+            if path is None:
+                now = datetime.datetime.now(datetime.UTC)
+                path = self.directory / f"spool-{now:%Y%m%dT%H%M%S.%f}.db"
+                # Made without being opened. To close a file that SQLite has open
+                # elsewhere in this process would drop its locks.
+                os.mknod(path, stat.S_IFREG | 0o600)
+            self._path, self._inode = path, path.stat().st_ino
+            connection = self._connection = _connect(path)
+            connection.execute(f"PRAGMA wal_autocheckpoint = {self._checkpoint}")
+            _prepare(connection, path)
+            return connection
+
+    def _give_back(self, connection: sqlite3.Connection) -> None:
+        """Let the disk have the room again, once next to nothing is left."""
+        file = _pragma(connection, "page_count") * _PAGE
+        used = file - _pragma(connection, "freelist_count") * _PAGE
+        if file <= self.reserve.size or used > self.reserve.size // 4:
+            return
+        try:
+            connection.execute("VACUUM")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.OperationalError as error:
+            if _primary(error) not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_FULL):
+                raise
+            LOG.debug("the spool's file could not be made smaller yet: %s", error)
+
+    def _is_current(self) -> bool:
+        """Tell whether the file that is open still has its name."""
+        if self._path is None:
+            return False
+        try:
+            return self._path.stat().st_ino == self._inode
+        except FileNotFoundError:
+            return False
+
+    def _put_aside(self, error: sqlite3.DatabaseError) -> None:
+        """Give the damaged file another name: what can be read in it is still there."""
+        with locks.Lock(self.directory / "lock") as lock:
+            lock.acquire(wait=True)
+            if self._path is not None and self._is_current():
+                aside = self._path.with_name(f"damaged-{self._path.name}")
+                # The log first: without its file it would be of no use to anyone.
+                for suffix in ("-wal", "-shm", ""):
+                    with contextlib.suppress(FileNotFoundError):
+                        os.rename(f"{self._path}{suffix}", f"{aside}{suffix}")  # noqa: PTH104
+                LOG.error(
+                    "the spool %s is damaged (%s): it was put aside as %s with all the "
+                    "samples in it that were not sent, and a new one is begun",
+                    self._path,
+                    error,
+                    aside,
+                )
+        self._forget()
+
+    def _forget(self) -> None:
+        connection, self._connection, self._path = self._connection, None, None
+        if connection is not None:
+            # A damaged file can fail to be closed well; there is no more to be done.
+            with contextlib.suppress(sqlite3.Error):
+                connection.close()
+
+    @contextlib.contextmanager
+    def explaining(self) -> Iterator[None]:
+        """Say in the spool's own errors what went wrong, and with which file."""
+        try:
+            yield
+        except SpoolError:
+            raise
+        except sqlite3.Error as error:
+            code = _primary(error)
+            name = str(self._path or self.directory)
+            if code == sqlite3.SQLITE_FULL:
+                raise self._full(name) from error
+            if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                raise SpoolUnavailable(
+                    errno.EAGAIN, f"in use by others for {_PATIENCE:.0f} s", name
+                ) from error
+            if code is None:
+                raise
+            self._forget()
+            raise SpoolUnavailable(
+                errno.EIO, f"{error} ({error.sqlite_errorname})", name
+            ) from error
+        except OSError as error:
+            name = str(error.filename or self.directory)
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise self._full(name) from error
+            raise SpoolUnavailable(error.errno, error.strerror, name) from error
+
+    def _full(self, name: str) -> SpoolFull:
+        return SpoolFull(
+            errno.ENOSPC,
+            f"the spool is at its bound of {self.max_bytes} bytes or has no room on "
+            f"its disk, which has {_free(self.directory)} bytes left",
+            name,
+        )
+
+
+_EVERY: weakref.WeakSet[Database] = weakref.WeakSet()
+_FORKING: list[Database] = []
+
+
+def _before_fork() -> None:
+    databases = list(_EVERY)
+    for database in databases:
+        database._lock.acquire()
+        database._forget()
+    _FORKING[:] = databases
+
+
+def _after_fork() -> None:
+    while _FORKING:
+        _FORKING.pop()._lock.release()
+
+
+os.register_at_fork(
+    before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork
+)
+
+
+def _newest(directory: pathlib.Path) -> pathlib.Path | None:
+    try:
+        names = os.listdir(directory)  # noqa: PTH208 - globs hide what they can't read
+    except FileNotFoundError:
+        return None
+    files = [name for name in names if name[:6] == "spool-" and name[-3:] == ".db"]
+    return directory / max(files) if files else None
+
+
+def _connect(path: pathlib.Path) -> sqlite3.Connection:
+    return sqlite3.connect(
+        f"file:{urllib.parse.quote(str(path))}?mode=rw",
+        uri=True,
+        timeout=_PATIENCE,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+
+
+def _prepare(connection: sqlite3.Connection, path: pathlib.Path) -> None:
+    version = _pragma(connection, "user_version")
+    if version > SCHEMA_VERSION:
+        raise SpoolUnavailable(
+            errno.EPROTO,
+            f"has the schema {version} of a later release; this one reads "
+            f"{SCHEMA_VERSION}",
+            str(path),
+        )
+    connection.execute(f"PRAGMA page_size = {_PAGE}")
+    (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    if mode != "wal":
+        raise SpoolUnavailable(
+            errno.ENOTSUP,
+            "its file system cannot share memory between processes",
+            str(path),
+        )
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA temp_store = MEMORY")
+    if version == 0:
+        _in_transaction(connection, _begin)
+
+
+def _begin(connection: sqlite3.Connection) -> None:
+    for statement in _SCHEMA:
+        connection.execute(statement)
+    # Numbers that another spool gave, which was here before, mean nothing in this one.
+    connection.execute(
+        "INSERT INTO sqlite_sequence VALUES ('rows', ?)", (time.time_ns() // 1000,)
+    )
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+def _in_transaction(
+    connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]
+) -> T:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        result = work(connection)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    return result
+
+
+def _pragma(connection: sqlite3.Connection, name: str) -> int:
+    (value,) = connection.execute(f"PRAGMA {name}").fetchone()
+    return int(value)
+
+
+def _primary(error: sqlite3.Error) -> int | None:
+    """Return SQLite's result code, without what is added to it; None from Python's."""
+    code: int | None = getattr(error, "sqlite_errorcode", None)
+    return None if code is None else code & 0xFF
+
+
+def _free(directory: pathlib.Path) -> int:
+    disk = os.statvfs(directory)
+    return disk.f_bavail * disk.f_frsize
