@@ -10,11 +10,6 @@ from ceilo_nova_usage.delivery.spool.values import End, as_key, as_micros, as_ti
 
 __all__ = ["due", "ended", "forget", "record", "reschedule"]
 
-# A look at once, the next after this, then twice as long each time; all in a day.
-_FIRST = datetime.timedelta(seconds=30)
-_LONGEST = datetime.timedelta(hours=4)
-_LOOKS = 15
-_UNCHANGED = "WHERE resource_id = ? AND resource_type = ? AND ended_at = ?"
 # SQLite takes so many parameters in a statement, and more.
 _MANY = 500
 
@@ -64,20 +59,19 @@ def due(
 
 
 def reschedule(
-    connection: sqlite3.Connection, ends: Iterable[End], now: datetime.datetime
+    connection: sqlite3.Connection, end: End, next_check: datetime.datetime
 ) -> None:
-    """Count a look at each, and set the next or forget it; not if it changed since."""
-    for end in ends:
-        key = (as_key(end.resource_id), end.resource_type, as_micros(end.ended_at))
-        if end.checks + 1 >= _LOOKS:
-            connection.execute(f"DELETE FROM ends {_UNCHANGED}", key)  # noqa: S608
-            continue
-        next_check = as_micros(now + min(_FIRST * 2**end.checks, _LONGEST))
-        connection.execute(
-            "UPDATE ends SET next_check = ?, checks = checks + 1 "  # noqa: S608
-            f"{_UNCHANGED}",
-            (next_check, *key),
-        )
+    """Count a look at an end and set the next, unless it changed since."""
+    connection.execute(
+        "UPDATE ends SET next_check = ?, checks = checks + 1 "
+        "WHERE resource_id = ? AND resource_type = ? AND ended_at = ?",
+        (
+            as_micros(next_check),
+            as_key(end.resource_id),
+            end.resource_type,
+            as_micros(end.ended_at),
+        ),
+    )
 
 
 def forget(connection: sqlite3.Connection, resource_ids: Iterable[str]) -> None:

@@ -252,14 +252,13 @@ class Spool:
             lambda connection: ends_table.due(connection, now, limit), absent=[]
         )
 
-    def reschedule_ends(self, ends: Iterable[End], now: datetime.datetime) -> None:
-        """Look at ends later again, or forget those that were looked at for a day.
+    def reschedule_end(self, end: End, next_check: datetime.datetime) -> None:
+        """Count a look at an end and set the next.
 
-        ``ends`` are as :meth:`due_ends` gave them: what changed since stays due.
+        ``end`` is as :meth:`due_ends` gave it: one that ended anew since stays due.
         """
-        seen = list(ends)
         self._database.change(
-            lambda connection: ends_table.reschedule(connection, seen, now),
+            lambda connection: ends_table.reschedule(connection, end, next_check),
             absent=None,
         )
 
