@@ -1,0 +1,154 @@
+# SPDX-FileCopyrightText: 2026 ceilo-nova-usage developers
+# SPDX-License-Identifier: Apache-2.0
+"""What is asked of Gnocchi's API, and its answers sorted by what can be done."""
+
+import contextlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import keystoneauth1.exceptions
+from gnocchiclient import exceptions
+
+__all__ = [
+    "Exists",
+    "Found",
+    "Gnocchi",
+    "Gone",
+    "Refused",
+    "Unavailable",
+    "UnknownResources",
+]
+
+# A resource as Gnocchi gives it.
+Found = Mapping[str, Any]
+
+# Gnocchi gives at most 1000 resources a page, unless it is told otherwise.
+_IDS = 500
+_FOR_GOOD = (
+    exceptions.BadRequest,
+    exceptions.ResourceTypeNotFound,
+    exceptions.ArchivePolicyNotFound,
+    exceptions.Conflict,
+    exceptions.OverLimit,
+)
+
+
+class Unavailable(Exception):
+    """Gnocchi cannot be asked now: the same may be taken later."""
+
+
+class Refused(Exception):
+    """Gnocchi will not have it, today or tomorrow; the text is Gnocchi's."""
+
+
+class Gone(Refused):
+    """The resource does not exist (any more)."""
+
+
+class Exists(Refused):
+    """The resource exists already."""
+
+
+class UnknownResources(Refused):
+    """Measures were sent for resources that do not exist: ids."""
+
+    def __init__(self, ids: Iterable[str]) -> None:
+        self.ids = frozenset(ids)
+        super().__init__(f"unknown resources: {', '.join(sorted(self.ids))}")
+
+
+class Gnocchi:
+    """The few requests that delivery needs; client returns a gnocchiclient.
+
+    Every method raises Unavailable where Gnocchi cannot be reached or is in trouble
+    (no connection, no token, a status of 5xx, 401, 403, 429), and Refused where it
+    understood and said no.
+    """
+
+    def __init__(self, client: Callable[[], Any]) -> None:
+        self._client = client
+
+    def find(self, resource_type: str, ids: Sequence[str]) -> dict[str, Found]:
+        """Return the resources of a type that exist, by the ids they were made with."""
+        found: dict[str, Found] = {}
+        for start in range(0, len(ids), _IDS):
+            query = {"in": {"id": list(ids[start : start + _IDS])}}
+            for resource in self.search(resource_type, query):
+                found[resource["original_resource_id"]] = resource
+        return found
+
+    def search(self, resource_type: str, query: Mapping[str, Any]) -> list[Found]:
+        """Return the resources of a type that a query matches."""
+        with _answers():
+            found: list[Found] = self._client().resource.search(
+                resource_type, json.loads(json.dumps(query))
+            )
+            return found
+
+    def create(self, resource_type: str, resource: Mapping[str, Any]) -> None:
+        """Create a resource, with its metrics.
+
+        :raises Exists: where somebody else has
+        """
+        with _answers():
+            try:
+                self._client().resource.create(resource_type, dict(resource))
+            except exceptions.ResourceAlreadyExists as error:
+                raise Exists(str(error)) from error
+
+    def update(
+        self, resource_type: str, resource_id: str, changes: Mapping[str, Any]
+    ) -> None:
+        """Change a resource's attributes.
+
+        :raises Gone: where there is no such resource
+        """
+        with _answers():
+            try:
+                self._client().resource.update(
+                    resource_type, resource_id, dict(changes)
+                )
+            except exceptions.ResourceNotFound as error:
+                raise Gone(str(error)) from error
+
+    def post(self, measures: Mapping[str, Mapping[str, Any]]) -> None:
+        """Send measures, by resource and metric, in one request.
+
+        :raises UnknownResources: where some of the resources do not exist
+        """
+        with _answers():
+            try:
+                self._client().metric.batch_resources_metrics_measures(
+                    measures, create_metrics=True
+                )
+            except exceptions.BadRequest as error:
+                said = error.message
+                if isinstance(said, dict) and said.get("cause") == "Unknown resources":
+                    raise UnknownResources(
+                        each["original_resource_id"] for each in said["detail"]
+                    ) from error
+                raise
+
+    def newest_bucket(self, metric_id: str, since: str) -> str | None:
+        """Return when the newest aggregate of a metric since then begins."""
+        with _answers():
+            measures = self._client().metric.get_measures(metric_id, start=since)
+            return max((when.isoformat() for when, _, _ in measures), default=None)
+
+
+@contextlib.contextmanager
+def _answers() -> Iterator[None]:
+    """Turn what the client raises into Refused or Unavailable."""
+    try:
+        yield
+    except _FOR_GOOD as error:
+        raise Refused(str(error)) from error
+    except (
+        exceptions.ClientException,
+        keystoneauth1.exceptions.ClientException,
+    ) as error:
+        raise Unavailable(str(error) or type(error).__name__) from error
+    except (OverflowError, TypeError, ValueError) as error:
+        # What cannot be written as JSON cannot be sent, ever.
+        raise Refused(f"{type(error).__name__}: {error}") from error

@@ -1,0 +1,227 @@
+# SPDX-FileCopyrightText: 2026 ceilo-nova-usage developers
+# SPDX-License-Identifier: Apache-2.0
+"""When a resource ended, and that it stays so."""
+
+import datetime
+import json
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import Any, Protocol
+
+from ceilo_nova_usage.delivery.gnocchi.api import Found, Gnocchi, Gone
+from ceilo_nova_usage.delivery.gnocchi.resources import END_MARGIN, Resource, moment
+from ceilo_nova_usage.delivery.spool import End
+from ceilo_nova_usage.delivery.tally import DELIVERIES, Delivery
+
+__all__ = ["EndStore", "Ends", "InstanceType", "settle"]
+
+_UTC = datetime.UTC
+# Between two looks at an end.
+_FIRST_PAUSE = datetime.timedelta(seconds=15)
+_FACTOR = 4
+_LONGEST_PAUSE = datetime.timedelta(days=1)
+
+
+class EndStore(Protocol):
+    """What keeps the ends that are to last; the spool does."""
+
+    def record_ends(self, ends: Iterable[End]) -> None:
+        """Keep them, and look at them again soon."""
+
+    def due_ends(self, now: datetime.datetime, limit: int) -> list[End]:
+        """Return ends that it is time to look at."""
+
+    def reschedule_end(self, end: End, next_check: datetime.datetime) -> None:
+        """Look at it again then."""
+
+    def forget_ends(self, resource_ids: Collection[str]) -> None:
+        """Drop them."""
+
+    def ended(self, resource_ids: Collection[str]) -> dict[str, datetime.datetime]:
+        """Return when those of the resources ended that are kept."""
+
+
+class InstanceType:
+    """How Ceilometer's definitions name an instance, its disks and its interfaces.
+
+    ``definitions`` are Ceilometer's, ``event_type`` the one that ends an instance.
+    """
+
+    def __init__(
+        self,
+        definitions: Iterable[Any],
+        event_type: str = "compute.instance.delete.start",
+    ) -> None:
+        ending = (each for each in definitions if each.event_match(event_type))
+        definition = next(ending, None)
+        self.name: str = definition.cfg["resource_type"] if definition else "instance"
+        self.associated: Mapping[str, str] = (
+            definition.cfg.get("event_associated_resources", {}) if definition else {}
+        )
+
+
+def settle(
+    resource: Resource,
+    found: Found | None,
+    ended: datetime.datetime | None,
+    window: datetime.timedelta,
+) -> datetime.datetime | None:
+    """Return when a resource ended, given the measures it is about to get.
+
+    ``found`` is the resource in Gnocchi, None where it has none; ``ended`` is the end
+    of its instance that is known here. None stands for a resource that lives on.
+
+    - The last measures of an instance end it just after them.
+    - A measure of up to ``window`` after the end is a late poll of a guest that was
+      about to go: the end moves behind it.
+    - A measure of a later time comes from a resource that lives again.
+    """
+    begun = moment(found["started_at"]) if found else resource.earliest
+    ends = [end for end in (found and moment(found["ended_at"]), ended) if end]
+    end = max(ends, default=None)
+    latest = resource.latest
+    if resource.end is not None:
+        end = max(resource.end, end) if end else resource.end
+    elif end is not None and latest is not None and latest >= end + window:
+        return None
+    if end is None:
+        return None
+    # Whatever clock said so, no resource ends before it begins, or at its last measure.
+    before = [each + END_MARGIN for each in (latest, begun) if each and each >= end]
+    return max(before, default=end)
+
+
+class Ends:
+    """Sees to it that what was ended stays ended, once Gnocchi has caught up.
+
+    Gnocchi takes back the end of a resource when it works through a measure of that
+    time or later, minutes after the measure was sent, and by whomever. So ends are
+    looked at again, ever more rarely, for a day.
+    """
+
+    def __init__(
+        self,
+        gnocchi: Gnocchi,
+        store: EndStore,
+        instance: InstanceType,
+        window: datetime.timedelta,
+        clock: Callable[[], datetime.datetime] = lambda: datetime.datetime.now(_UTC),
+    ) -> None:
+        self._gnocchi = gnocchi
+        self._store = store
+        self._instance = instance
+        self._window = window
+        self._clock = clock
+
+    def sweep(self, limit: int = 200) -> int:
+        """Look at ends that are due; return how many resources had to be ended.
+
+        :raises Unavailable: where Gnocchi is
+        :raises SpoolError: where the store is
+        """
+        now = self._clock()
+        due = self._store.due_ends(now, limit)
+        count = self.apply(due, now) if due else 0
+        for end in due:
+            pause = _FIRST_PAUSE * _FACTOR**end.checks
+            if pause > _LONGEST_PAUSE:
+                self._store.forget_ends([end.resource_id])
+            else:
+                self._store.reschedule_end(end, now + pause)
+        return count
+
+    def apply(self, ends: Iterable[End], now: datetime.datetime | None = None) -> int:
+        """End what has not ended yet; return how many resources had to be.
+
+        :raises Unavailable: where Gnocchi is
+        """
+        now = now or self._clock()
+        by_type: dict[str, dict[str, End]] = {}
+        for end in ends:
+            by_type.setdefault(end.resource_type, {})[end.resource_id] = end
+        count = 0
+        for resource_type, wanted in by_type.items():
+            found = self._gnocchi.find(resource_type, list(wanted))
+            for resource_id, resource in found.items():
+                count += self._end(resource_type, resource, wanted[resource_id], now)
+            for each_type, resource, end in self._associated(wanted):
+                count += self._end(each_type, resource, end, now)
+        return count
+
+    def take_back(self, instance_id: str) -> None:
+        """Let an instance live on that had been ended, and what ended with it.
+
+        :raises Unavailable: where Gnocchi is
+        """
+        found = self._gnocchi.find(self._instance.name, [instance_id])
+        if instance_id not in found:
+            return
+        instance = found[instance_id]
+        ended = moment(instance["ended_at"])
+        if ended is None:
+            return
+        as_of = End(
+            resource_type=self._instance.name,
+            resource_id=instance_id,
+            ended_at=ended,
+            associated=True,
+        )
+        resources = [(self._instance.name, instance)]
+        for resource_type, resource, _ in self._associated({instance_id: as_of}):
+            # One that was detached before has an end of its own.
+            if (own := moment(resource["ended_at"])) is not None and own >= ended:
+                resources.append((resource_type, resource))
+        for resource_type, resource in resources:
+            self._gnocchi.update(
+                resource_type, resource["original_resource_id"], {"ended_at": None}
+            )
+            DELIVERIES.count(Delivery.REVIVED)
+
+    def _associated(self, ends: Mapping[str, End]) -> Iterator[tuple[str, Found, End]]:
+        """Yield the disks and interfaces of instances, those detached long ago too."""
+        wanted = [end.resource_id for end in ends.values() if end.associated]
+        for resource_type, query in self._instance.associated.items() if wanted else ():
+            queries = [json.loads(query % resource_id) for resource_id in wanted]
+            (attribute,) = queries[0]["="]
+            for resource in self._gnocchi.search(resource_type, {"or": queries}):
+                yield resource_type, resource, ends[str(resource[attribute])]
+
+    def _end(
+        self, resource_type: str, resource: Found, end: End, now: datetime.datetime
+    ) -> int:
+        """End a resource where it has no end, or too early a one."""
+        has, wanted = moment(resource["ended_at"]), end.ended_at
+        if has is not None and has >= wanted:
+            return 0
+        taken_back = has is None and end.checks > 0
+        if taken_back:
+            if self._lives(resource, wanted):
+                self._store.forget_ends([end.resource_id])
+                DELIVERIES.count(Delivery.REVIVED)
+                return 0
+            # By a measure that has been worked through: its time is past.
+            wanted = max(wanted, now)
+        begun = moment(resource["started_at"])
+        if begun is not None and begun >= wanted:
+            wanted = begun + END_MARGIN
+        try:
+            self._gnocchi.update(
+                resource_type,
+                resource["original_resource_id"],
+                {"ended_at": wanted.isoformat()},
+            )
+        except Gone:
+            return 0
+        DELIVERIES.count(Delivery.ENDED_AGAIN if taken_back else Delivery.ENDED)
+        return 1
+
+    def _lives(self, resource: Found, ended: datetime.datetime) -> bool:
+        """Whether there are aggregates of a time well after the end."""
+        alive_since = ended + self._window
+        for metric_id in resource["metrics"].values():
+            newest = moment(
+                self._gnocchi.newest_bucket(metric_id, alive_since.isoformat())
+            )
+            # Gnocchi's answer begins with the bucket that the time asked for is in.
+            if newest is not None and newest >= alive_since:
+                return True
+        return False

@@ -1,0 +1,366 @@
+# SPDX-FileCopyrightText: 2026 ceilo-nova-usage developers
+# SPDX-License-Identifier: Apache-2.0
+"""Ceilometer's publisher to Gnocchi, with a spool behind it that loses nothing."""
+
+import contextlib
+import dataclasses
+import datetime
+import logging
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+from urllib import parse
+
+import tenacity
+from ceilometer import gnocchi_client
+from ceilometer.event.models import Event
+from ceilometer.publisher import gnocchi as stock
+from ceilometer.sample import Sample
+
+from ceilo_nova_usage import conf as options
+from ceilo_nova_usage.delivery.bounded_log import BoundedLog, one_line
+from ceilo_nova_usage.delivery.gnocchi.api import Gnocchi, Refused, Unavailable
+from ceilo_nova_usage.delivery.gnocchi.drainer import Drainer
+from ceilo_nova_usage.delivery.gnocchi.ends import Ends, InstanceType
+from ceilo_nova_usage.delivery.gnocchi.resources import grouped
+from ceilo_nova_usage.delivery.gnocchi.writer import Writer
+from ceilo_nova_usage.delivery.spool import End, Row, Spool, SpoolError
+from ceilo_nova_usage.delivery.tally import DELIVERIES, Delivery
+from ceilo_nova_usage.errors import AgentRefused
+
+__all__ = ["Drained", "SpoolingGnocchiPublisher"]
+
+LOG = logging.getLogger(__name__)
+
+# Rows of the spool, one a resource, that are sent in one request: at most, and at least
+# where Gnocchi is too slow for more.
+_MOST_ROWS = 1000
+_LEAST_ROWS = 10
+# Seconds that one request may take, where the publisher's URL does not say.
+_TIMEOUT = "30"
+_RESTORED = "compute.instance.restore.end"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Drained:
+    """What came of emptying the spool, in rows: one resource's samples of a batch."""
+
+    sent: int
+    refused: int
+    left: int
+
+
+class SpoolingGnocchiPublisher(stock.GnocchiPublisher):  # type: ignore[misc]
+    """Publishes samples to Gnocchi, or keeps them in the spool until it can.
+
+    ``gnocchi-spool://`` takes the options of Ceilometer's ``gnocchi://``, and its
+    resource definitions. A batch of samples goes to Gnocchi at once; where that fails,
+    or others wait already, it goes to the spool, whence one thread a host sends all in
+    order. Where neither takes it the call does not return: the notifications stay on
+    the bus, unacknowledged.
+
+    An instance whose last usage is published, or for which an event says that it is
+    deleted, is ended in Gnocchi with its disks and interfaces, and kept so.
+
+    ``background`` is false for whoever calls :meth:`drain`.
+    """
+
+    def __init__(self, conf: Any, parsed_url: Any, *, background: bool = True) -> None:
+        try:
+            settings = options.load(conf)
+            self._client: Any = None
+            self._connect: Callable[[], Any]
+            self._client_lock = threading.Lock()
+            super().__init__(conf, _with_timeout(parsed_url))
+            self._spool = Spool(
+                settings.spool_dir,
+                max_bytes=settings.spool_max_bytes,
+                warn_percent=settings.spool_warn_percent,
+                log_interval=settings.log_interval,
+            )
+            self._spool.is_empty()
+        except Exception as error:
+            # Ceilometer would log any ordinary exception, and publish nothing for ever.
+            LOG.critical("The agent cannot start: gnocchi-spool: %s", error)
+            raise AgentRefused(f"ceilo-nova-usage: gnocchi-spool: {error}") from error
+        window = datetime.timedelta(seconds=settings.end_window)
+        self._log = BoundedLog(LOG, settings.log_interval)
+        self._longest_pause = float(settings.spool_retry_max)
+        self._instance = InstanceType(self.resources_definition)
+        self._api = Gnocchi(self._connected)
+        self._writer = Writer(self._api, self._spool, self._instance, window, self._log)
+        self._ends = Ends(self._api, self._spool, self._instance, window)
+        self._rows = _MOST_ROWS
+        self._drainer: Drainer | None = None
+        if background:
+            self._drainer = Drainer.ensure(
+                settings.spool_dir,
+                lambda: Drainer(
+                    self._spool,
+                    self._deliver_waiting,
+                    longest_pause=self._longest_pause,
+                    log_interval=settings.log_interval,
+                ),
+            )
+
+    def publish_samples(self, data: Iterable[Sample]) -> None:
+        """Return once Gnocchi has the samples, or the spool has them on disk."""
+        accepted_at = _now()
+        samples = self._defined(data)
+        if not samples:
+            return
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(SpoolError),
+            wait=tenacity.wait_random_exponential(max=self._longest_pause),
+            before_sleep=self._say_held_up,
+        )
+        retrying(self._take, samples, accepted_at)
+
+    def publish_events(self, events: Iterable[Event]) -> None:
+        """End what is deleted, for good; other events are Ceilometer's to handle."""
+        others = []
+        ends = []
+        for event in events:
+            definition = self._get_resource_definition_from_event(event.event_type)
+            if definition and definition[1] == stock.EVENT_DELETE:
+                if (end := self._end_of(definition[0], event)) is not None:
+                    ends.append(end)
+            elif event.event_type == _RESTORED:
+                self._restore(event)
+            else:
+                others.append(event)
+        if ends:
+            tenacity.Retrying(
+                retry=tenacity.retry_if_exception_type(SpoolError),
+                wait=tenacity.wait_random_exponential(max=self._longest_pause),
+                before_sleep=self._say_held_up,
+            )(self._take_ends, ends)
+        if others:
+            super().publish_events(others)
+
+    def drain(self, limit: int | None = None) -> Drained:
+        """Send what waits in the spool, until it is empty or Gnocchi gives up.
+
+        :raises SpoolError: where the spool cannot be used
+        :raises Unavailable: where Gnocchi cannot be
+        """
+        sent = refused = 0
+        while limit is None or sent + refused < limit:
+            rows = self._spool.waiting(self._rows)
+            if not rows:
+                break
+            said_no = self._send_rows(rows)
+            refused += len(said_no)
+            sent += len(rows) - len(said_no)
+        return Drained(
+            sent=sent, refused=refused, left=self._spool.state().waiting_rows
+        )
+
+    def _get_gnocchi_client(self, conf: Any, timeout: Any) -> None:
+        """Remember how to connect; an agent starts without Gnocchi and Keystone too."""
+
+        def connect() -> Any:
+            return gnocchi_client.get_gnocchiclient(conf, request_timeout=timeout)
+
+        self._connect = connect
+
+    @property
+    def _gnocchi(self) -> Any:
+        return self._connected()
+
+    @_gnocchi.setter
+    def _gnocchi(self, _: None) -> None:
+        """Ceilometer's constructor sets what it got; there is nothing yet."""
+
+    def _connected(self) -> Any:
+        with self._client_lock:
+            if self._client is None:
+                self._client = self._connect()
+            return self._client
+
+    def _defined(self, data: Iterable[Sample]) -> list[Sample]:
+        samples = []
+        for sample in data:
+            if sample.name in self.metric_map:
+                samples.append(sample)
+                continue
+            DELIVERIES.count(Delivery.NOT_DEFINED, sample.name)
+            self._log.warning(
+                f"not defined {sample.name}",
+                "The meter %s is not in the resource definitions: Gnocchi does not get "
+                "it ('ceilo-nova-usage gnocchi-resources' tells what is missing)",
+                one_line(sample.name),
+            )
+        return samples
+
+    def _take(self, samples: list[Sample], accepted_at: datetime.datetime) -> None:
+        """Hand samples to Gnocchi, or to the spool.
+
+        :raises SpoolError: where neither takes them
+        """
+        if self._nothing_waits():
+            with contextlib.suppress(Unavailable, SpoolError):
+                refused = self._write([(each, accepted_at) for each in samples])
+                # The spool's thread will be told the same, and keep them as refused.
+                samples = [
+                    each
+                    for each in samples
+                    if str(each.resource_id or "").replace("/", "_") in refused
+                ]
+        if samples:
+            self._spool.append(samples)
+            DELIVERIES.count(Delivery.SPOOLED, number=len(samples))
+            self._wake()
+
+    def _take_ends(self, ends: Sequence[End]) -> None:
+        """Keep ends in the spool, whose thread applies them; or apply them at once.
+
+        :raises SpoolError: where neither can be
+        """
+        try:
+            self._spool.record_ends(ends)
+        except SpoolError as error:
+            try:
+                self._ends.apply(ends)
+            except (Unavailable, Refused) as refusal:
+                raise error from refusal
+        self._wake()
+
+    def _nothing_waits(self) -> bool:
+        try:
+            return self._spool.is_empty()
+        except SpoolError:
+            # Perhaps others wait, but there is no way to wait behind them.
+            return True
+
+    def _write(
+        self, samples: Sequence[tuple[Sample, datetime.datetime]]
+    ) -> dict[str, str]:
+        """Write samples to Gnocchi; return why some were refused, by resource.
+
+        :raises Unavailable: where Gnocchi is
+        """
+        with _unavailable():
+            self.ensures_archives_policies()
+            wanted = {
+                id(each)
+                for each in self.filter_gnocchi_activity_openstack(
+                    [sample for sample, _ in samples]
+                )
+            }
+        ours = ((each, accepted) for each, accepted in samples if id(each) in wanted)
+        return self._writer.write(grouped(ours, self.metric_map))
+
+    def _deliver_waiting(self) -> bool:
+        """Send one lot of what waits, or look after ends; tell if more may wait.
+
+        :raises SpoolError: where the spool cannot be used
+        :raises Unavailable: where Gnocchi cannot be
+        """
+        rows = self._spool.waiting(self._rows)
+        if not rows:
+            return self._ends.sweep() > 0
+        try:
+            self._send_rows(rows)
+        except Unavailable:
+            # Perhaps it was too much for one request.
+            self._rows = max(_LEAST_ROWS, len(rows) // 2)
+            raise
+        self._rows = min(_MOST_ROWS, self._rows * 2)
+        return True
+
+    def _send_rows(self, rows: Sequence[Row]) -> dict[int, str]:
+        """Send rows of the spool; return why some were refused."""
+        refused = self._write(
+            [(sample, row.accepted_at) for row in rows for sample in row.samples]
+        )
+        said_no: dict[int, str] = {}
+        for row in rows:
+            resource_id = row.resource_id.replace("/", "_")
+            if resource_id not in refused:
+                continue
+            # Another row of the resource may be to blame.
+            alone = self._write([(sample, row.accepted_at) for sample in row.samples])
+            if resource_id in alone:
+                said_no[row.seq] = alone[resource_id]
+        for seq, reason in said_no.items():
+            self._spool.refuse([seq], reason)
+            row = next(each for each in rows if each.seq == seq)
+            DELIVERIES.count(Delivery.REFUSED, number=len(row.samples))
+            self._log.log(
+                logging.ERROR,
+                f"refused {reason[:80]}",
+                "Gnocchi refuses the samples of %s, which the spool keeps: %s",
+                one_line(row.resource_id),
+                one_line(reason),
+            )
+        self._spool.remove([row.seq for row in rows if row.seq not in said_no])
+        return said_no
+
+    def _end_of(self, definition: Any, event: Event) -> End | None:
+        attributes = definition.event_attributes(event)
+        if "id" not in attributes:
+            return None
+        return End(
+            resource_type=definition.cfg["resource_type"],
+            resource_id=str(attributes["id"]),
+            ended_at=_aware(event.generated),
+            associated=definition.cfg["resource_type"] == self._instance.name,
+        )
+
+    def _restore(self, event: Event) -> None:
+        """Take back the end of an instance that was not deleted after all."""
+        traits = {trait.name: trait.value for trait in event.traits}
+        instance_id = str(traits.get("instance_id"))
+        try:
+            self._spool.forget_ends([instance_id])
+            self._ends.take_back(instance_id)
+        except (Unavailable, Refused, SpoolError) as error:
+            self._log.warning(
+                "restored",
+                "The end of restored instance %s stays until it is polled again: %s",
+                one_line(instance_id),
+                error,
+            )
+
+    def _wake(self) -> None:
+        if self._drainer is not None:
+            self._drainer.wake()
+
+    def _say_held_up(self, state: tenacity.RetryCallState) -> None:
+        DELIVERIES.count(Delivery.HELD_UP)
+        self._log.log(
+            logging.CRITICAL,
+            "held up",
+            "Neither Gnocchi nor the spool takes samples (attempt %d): notifications "
+            "stay on the bus until one of them does: %s",
+            state.attempt_number,
+            state.outcome.exception() if state.outcome else None,
+        )
+
+
+@contextlib.contextmanager
+def _unavailable() -> Iterator[None]:
+    """Turn whatever Ceilometer's own code raises into Unavailable."""
+    try:
+        yield
+    except Exception as error:
+        # Keystone's and Gnocchi's clients, of several generations: all that counts is
+        # that the samples cannot be sent now.
+        raise Unavailable(f"{type(error).__name__}: {error}") from error
+
+
+def _with_timeout(url: Any) -> Any:
+    """Return the URL with our default of its option ``timeout``."""
+    if "timeout" in parse.parse_qs(url.query):
+        return url
+    query = "&".join(filter(None, (url.query, f"timeout={_TIMEOUT}")))
+    return url._replace(query=query)
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)
+
+
+def _aware(when: datetime.datetime) -> datetime.datetime:
+    return when.replace(tzinfo=datetime.UTC) if when.tzinfo is None else when

@@ -1,0 +1,306 @@
+# SPDX-FileCopyrightText: 2026 ceilo-nova-usage developers
+# SPDX-License-Identifier: Apache-2.0
+"""Writing resources and their measures to Gnocchi, in as few requests as it allows."""
+
+import datetime
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from ceilo_nova_usage.delivery.bounded_log import BoundedLog
+from ceilo_nova_usage.delivery.gnocchi.api import (
+    Exists,
+    Found,
+    Gnocchi,
+    Gone,
+    Refused,
+    UnknownResources,
+)
+from ceilo_nova_usage.delivery.gnocchi.ends import EndStore, InstanceType, settle
+from ceilo_nova_usage.delivery.gnocchi.resources import Resource, moment
+from ceilo_nova_usage.delivery.spool import End, SpoolError
+from ceilo_nova_usage.delivery.tally import DELIVERIES, Delivery
+
+__all__ = ["Writer"]
+
+_Refusals = dict[str, str]
+
+# How long, in seconds, and of how many resources it is remembered that Gnocchi has
+# their attributes as they are.
+_REMEMBERED_FOR = 600.0
+_REMEMBERED = 100_000
+# Somebody else may make or remove a resource between two requests, but not for ever.
+_TURNS = 3
+
+
+class Writer:
+    """Brings resources up to date, then sends all their measures in one request.
+
+    It looks up what Gnocchi has instead of trying and failing: resources that are
+    missing are made with their metrics, in one transaction of Gnocchi's; attributes
+    that are as they should be are left alone.
+    """
+
+    def __init__(
+        self,
+        gnocchi: Gnocchi,
+        store: EndStore,
+        instance: InstanceType,
+        window: datetime.timedelta,
+        log: BoundedLog,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._log = log
+        self._gnocchi = gnocchi
+        self._store = store
+        self._instance = instance
+        self._window = window
+        self._current = _Current(clock)
+
+    def write(self, resources: Sequence[Resource]) -> _Refusals:
+        """Write them; return why Gnocchi refused some, by their ids.
+
+        Of a resource that was refused other measures may have been taken: to send
+        them again is harmless.
+
+        :raises Unavailable: where Gnocchi is; some may have been written
+        """
+        refused: _Refusals = {}
+        ended = self._ended(resources)
+        found = self._look_up(resources, ended, refused)
+        for resource in resources:
+            if resource.id not in refused and not self._current.has(resource):
+                self._bring_up_to_date(
+                    resource,
+                    found.get(resource.id),
+                    ended.get(resource.instance_id),
+                    refused,
+                )
+        self._post([each for each in resources if each.id not in refused], refused)
+        self._keep_ends(resources)
+        return refused
+
+    def _ended(self, resources: Iterable[Resource]) -> dict[str, datetime.datetime]:
+        """Return the ends that are known here of the instances of resources."""
+        try:
+            return self._store.ended({each.instance_id for each in resources})
+        except SpoolError as error:
+            # Gnocchi knows of most of them too.
+            self._log.log(logging.ERROR, "ended", "No ends can be looked up: %s", error)
+            return {}
+
+    def _look_up(
+        self,
+        resources: Iterable[Resource],
+        ended: Mapping[str, datetime.datetime],
+        refused: _Refusals,
+    ) -> dict[str, Found]:
+        """Return those resources that Gnocchi has, leaving out what is known of."""
+        wanted: dict[str, list[str]] = {}
+        for resource in resources:
+            if resource.end is not None or resource.instance_id in ended:
+                self._current.forget([resource.id])
+            if not self._current.has(resource):
+                wanted.setdefault(resource.type, []).append(resource.id)
+        found: dict[str, Found] = {}
+
+        for resource_type, ids in wanted.items():
+            _halving(
+                ids,
+                lambda some, of=resource_type: found.update(  # type: ignore[misc]
+                    self._gnocchi.find(of, some)
+                ),
+                str,
+                refused,
+            )
+        return found
+
+    def _bring_up_to_date(
+        self,
+        resource: Resource,
+        found: Found | None,
+        ended: datetime.datetime | None,
+        refused: _Refusals,
+    ) -> None:
+        """Make a resource, or change what differs of it."""
+        try:
+            for _ in range(_TURNS):
+                end = settle(resource, found, ended, self._window)
+                try:
+                    if found is None:
+                        self._create(resource, end)
+                    else:
+                        self._update(resource, found, end)
+                except (Exists, Gone):
+                    again = self._gnocchi.find(resource.type, [resource.id])
+                    found = again.get(resource.id)
+                    continue
+                if end is None and ended is not None:
+                    self._forget_end(resource.instance_id)
+                    DELIVERIES.count(Delivery.REVIVED)
+                if end is None:
+                    self._current.remember(resource)
+                return
+            refused[resource.id] = "it is made and removed again and again"
+        except Refused as error:
+            refused[resource.id] = str(error)
+
+    def _forget_end(self, instance_id: str) -> None:
+        try:
+            self._store.forget_ends([instance_id])
+        except SpoolError as error:
+            self._log.log(logging.ERROR, "forget", "An end stays: %s", error)
+
+    def _create(self, resource: Resource, end: datetime.datetime | None) -> None:
+        body = {
+            "id": resource.id,
+            "user_id": resource.user_id,
+            **resource.attributes,
+            "metrics": {
+                name: {
+                    "archive_policy_name": metric["archive_policy_name"],
+                    "unit": metric["unit"],
+                }
+                for name, metric in resource.measures.items()
+            },
+        }
+        # Gnocchi would begin it now, and have no end before that.
+        if resource.earliest is not None:
+            body["started_at"] = resource.earliest.isoformat()
+        if end is not None:
+            body["ended_at"] = end.isoformat()
+        self._gnocchi.create(resource.type, body)
+        DELIVERIES.count(Delivery.CREATED)
+
+    def _update(
+        self, resource: Resource, found: Found, end: datetime.datetime | None
+    ) -> None:
+        changes = {
+            name: value
+            for name, value in resource.attributes.items()
+            if not _same(found.get(name), value)
+        }
+        if moment(found["ended_at"]) != end:
+            changes["ended_at"] = end and end.isoformat()
+        if changes:
+            self._gnocchi.update(resource.type, resource.id, changes)
+            DELIVERIES.count(Delivery.UPDATED)
+
+    def _post(self, resources: Sequence[Resource], refused: _Refusals) -> None:
+        """Send measures, down to single metrics where some are refused."""
+        measures = [
+            (each, name, metric)
+            for each in resources
+            for name, metric in each.measures.items()
+        ]
+
+        def post(part: Sequence[tuple[Resource, str, dict[str, Any]]]) -> None:
+            body: dict[str, dict[str, Any]] = {}
+            for resource, name, metric in part:
+                body.setdefault(resource.id, {})[name] = metric
+            try:
+                self._gnocchi.post(body)
+            except UnknownResources as error:
+                # Removed since they were looked up, or remembered.
+                self._current.forget(error.ids)
+                for resource in {id(each): each for each, _, _ in part}.values():
+                    if resource.id in error.ids:
+                        self._bring_up_to_date(resource, None, None, refused)
+                self._gnocchi.post(body)
+            DELIVERIES.count(
+                Delivery.SENT,
+                number=sum(len(metric["measures"]) for _, _, metric in part),
+            )
+
+        _halving(measures, post, lambda measure: measure[0].id, refused)
+
+    def _keep_ends(self, resources: Iterable[Resource]) -> None:
+        """Have the instances that ended looked at again, with all that is theirs."""
+        ends: dict[str, datetime.datetime] = {}
+        for resource in resources:
+            if resource.end is not None:
+                known = ends.get(resource.instance_id, resource.end)
+                ends[resource.instance_id] = max(known, resource.end)
+                DELIVERIES.count(Delivery.ENDED)
+        if not ends:
+            return
+        try:
+            self._store.record_ends(
+                End(
+                    resource_type=self._instance.name,
+                    resource_id=instance_id,
+                    ended_at=end,
+                    associated=True,
+                )
+                for instance_id, end in ends.items()
+            )
+        except SpoolError as error:
+            # They have been ended; only nobody looks at them again.
+            self._log.log(
+                logging.ERROR, "keep", "%d ends cannot be kept: %s", len(ends), error
+            )
+
+
+def _halving(
+    items: Sequence[Any],
+    send: Callable[[Sequence[Any]], None],
+    owner: Callable[[Any], str],
+    refused: _Refusals,
+) -> None:
+    """Send all at once, and in halves where that is refused, down to the culprits."""
+    if not items:
+        return
+    try:
+        send(items)
+    except Refused as error:
+        if len(items) == 1:
+            refused[owner(items[0])] = str(error)
+            return
+        middle = len(items) // 2
+        _halving(items[:middle], send, owner, refused)
+        _halving(items[middle:], send, owner, refused)
+
+
+def _same(has: Any, wanted: Any) -> bool:
+    """Whether Gnocchi holds a value already; it writes times in a form of its own."""
+    if has == wanted or str(has) == str(wanted):
+        return True
+    return (when := moment(wanted)) is not None and moment(has) == when
+
+
+class _Current:
+    """The resources that Gnocchi is known to have as they are, for a while."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._known: dict[str, tuple[str, float]] = {}
+
+    def has(self, resource: Resource) -> bool:
+        """Whether nothing of a resource needs to be changed."""
+        if resource.end is not None:
+            return False
+        with self._lock:
+            attributes, until = self._known.get(resource.id, ("", 0.0))
+        return self._clock() < until and attributes == _text(resource)
+
+    def remember(self, resource: Resource) -> None:
+        """Take note of a resource that was just brought up to date."""
+        with self._lock:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            until = self._clock() + _REMEMBERED_FOR
+            self._known[resource.id] = (_text(resource), until)
+
+    def forget(self, resource_ids: Iterable[str]) -> None:
+        """Look at these in Gnocchi when they come again."""
+        with self._lock:
+            for resource_id in resource_ids:
+                self._known.pop(resource_id, None)
+
+
+def _text(resource: Resource) -> str:
+    return json.dumps(resource.attributes, sort_keys=True, default=str)
