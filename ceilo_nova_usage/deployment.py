@@ -2,21 +2,35 @@
 # SPDX-License-Identifier: Apache-2.0
 """An operator's own agent, as far as its configuration tells."""
 
+import pathlib
 from collections.abc import Sequence
+from typing import Any
 
-from ceilometer import keystone_client, notification, sample
+import yaml
+from ceilometer import agent, keystone_client, notification, sample
 from ceilometer.pipeline import base
 from oslo_config import cfg
 from oslo_messaging.opts import list_opts as messaging_options
 
 from ceilo_nova_usage import conf as options
 
-__all__ = ["AGENT", "configuration", "register"]
+__all__ = [
+    "AGENT",
+    "InvalidPipeline",
+    "configuration",
+    "found",
+    "pipelines",
+    "register",
+]
 
 #: The agent whose configuration files are read where none are named.
 AGENT = "ceilometer-agent-notification"
 
 _NOTIFICATIONS = "oslo_messaging_notifications"
+
+
+class InvalidPipeline(Exception):
+    """A pipeline file that Ceilometer would refuse."""
 
 
 def configuration(
@@ -68,3 +82,42 @@ def register(conf: cfg.ConfigOpts, *, everything: bool) -> None:
         conf.register_opts(base.OPTS)
         conf.register_opts(notification.OPTS, group="notification")
     conf.register_opts(options.OPTS, group=options.GROUP.name)
+
+
+def found(conf: cfg.ConfigOpts, name: str) -> pathlib.Path | None:
+    """Return where Ceilometer finds a file of definitions, or None.
+
+    It takes a default of its own then.
+    """
+    path = name if pathlib.Path(name).exists() else conf.find_file(name)
+    return None if path is None else pathlib.Path(path)
+
+
+def pipelines(
+    conf: cfg.ConfigOpts, manager: type[base.PipelineManager], option: str
+) -> base.PipelineManager:
+    """Make the pipelines of the file that an option of Ceilometer's names.
+
+    :raises InvalidPipeline: where Ceilometer would refuse the file
+    :raises OSError: where the file cannot be read
+    """
+    path = found(conf, conf[option])
+    shown = path or f"Ceilometer's own {conf[option]}"
+    try:
+        if path is not None and not isinstance(_yaml(path), dict):
+            raise InvalidPipeline(f"{shown}: it is not a mapping")
+        return manager(conf)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InvalidPipeline(f"{shown}: it is not YAML: {error}") from error
+    except (base.PipelineException, agent.SourceException) as error:
+        raise InvalidPipeline(f"{shown}: {error}") from error
+    except (AttributeError, KeyError, TypeError) as error:
+        # Ceilometer looks into sources and sinks without asking what they are.
+        raise InvalidPipeline(
+            f"{shown}: Ceilometer cannot read it: {error!r}"
+        ) from error
+
+
+def _yaml(path: pathlib.Path) -> Any:
+    with path.open(encoding="utf-8") as file:
+        return yaml.safe_load(file)

@@ -6,12 +6,12 @@ The endpoints are those that the agent loads, the pipeline is the operator's. On
 publishers are not Ceilometer's: whatever a pipeline would publish is collected.
 """
 
+import pathlib
 from collections.abc import Callable, Iterable, Sequence
 from importlib import metadata
 from typing import Any
 
-import yaml
-from ceilometer import agent, notification, sample
+from ceilometer import notification, sample
 from ceilometer.pipeline import base
 from ceilometer.pipeline.sample import (
     SampleEndpoint,
@@ -22,14 +22,11 @@ from oslo_config import cfg
 from stevedore import named
 
 from ceilo_nova_usage import conf as options
+from ceilo_nova_usage import deployment
 
-__all__ = ["Collector", "InvalidPipeline", "configured", "endpoints", "publisher"]
+__all__ = ["Collector", "collecting", "configured", "endpoints", "publisher"]
 
 NAMESPACE = "ceilometer.sample.endpoint"
-
-
-class InvalidPipeline(Exception):
-    """A pipeline file that Ceilometer would refuse."""
 
 
 class Collector:
@@ -112,24 +109,16 @@ def publisher(
     if pipeline_file is None:
         return base.PublishContext([collector])
     # Ceilometer takes a default of its own in the place of a file that is missing.
-    try:
-        with open(pipeline_file, encoding="utf-8") as file:  # noqa: PTH123
-            if not isinstance(yaml.safe_load(file), dict):
-                raise InvalidPipeline(f"{pipeline_file}: it is not a mapping")
-        conf.set_override("pipeline_cfg_file", pipeline_file)
-        return _manager(collector)(conf).publisher()
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InvalidPipeline(f"{pipeline_file}: it is not YAML: {error}") from error
-    except (base.PipelineException, agent.SourceException) as error:
-        raise InvalidPipeline(f"{pipeline_file}: {error}") from error
-    except (AttributeError, KeyError, TypeError) as error:
-        # Ceilometer looks into sources and sinks without asking what they are.
-        raise InvalidPipeline(
-            f"{pipeline_file}: Ceilometer cannot read it: {error!r}"
-        ) from error
+    pathlib.Path(pipeline_file).stat()
+    conf.set_override("pipeline_cfg_file", pipeline_file)
+    return deployment.pipelines(
+        conf, collecting(collector), "pipeline_cfg_file"
+    ).publisher()
 
 
-def _manager(collector: Collector) -> type[SamplePipelineManager]:
+def collecting(collector: Collector) -> type[SamplePipelineManager]:
+    """Return pipelines' manager, as Ceilometer's but for the publishers it makes."""
+
     class OnlyCollector:
         """Gives the collector for every publisher's URL, and connects to nothing."""
 
