@@ -66,6 +66,31 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     @property
+    def created_at(self) -> datetime.datetime | None:
+        """When the instance was made, aware, in UTC; None where that cannot be told.
+
+        Nova tells the offset: a time without one is of who knows which zone.
+        """
+        value = self.payload.get("created_at")
+        if not isinstance(value, str):
+            return None
+        try:
+            read = datetime.datetime.fromisoformat(value)
+            return None if read.tzinfo is None else read.astimezone(datetime.UTC)
+        except (OverflowError, ValueError):
+            return None
+
+    @property
+    def period_began_at(self) -> datetime.datetime | None:
+        """When the period it reports on began; None where there is none, or unread."""
+        period = self.payload.get("audit_period", self.payload)
+        opened = wire.open_object(period, "", Faults(), any_version=True)
+        value = None if opened is None else opened[0].get("audit_period_beginning")
+        if not isinstance(value, str):
+            return None
+        return wire.time(value, "", Faults())
+
+    @property
     def sent_at(self) -> datetime.datetime | None:
         """When it was sent, aware, in UTC; None where that cannot be told."""
         if not isinstance(self.timestamp, str):

@@ -2,15 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """From readings to Ceilometer's samples."""
 
-from collections.abc import Iterable
+import datetime
+from collections.abc import Iterable, Mapping
 
 from ceilometer.sample import TYPE_CUMULATIVE, Sample
 
 from ceilo_nova_usage.identity import Instance
-from ceilo_nova_usage.meters.meter import ResourceReadings
+from ceilo_nova_usage.meters.meter import Family, ResourceReadings
 from ceilo_nova_usage.usage import InstanceUsage
 
-__all__ = ["to_samples"]
+__all__ = ["to_samples", "to_zeros"]
 
 
 def to_samples(
@@ -39,6 +40,36 @@ def to_samples(
             f"{reading}{name}|{resource_id}",
         )
         for resource_id, metadata, meters, values in readings
-        for (name, unit), volume in zip(meters, values)  # noqa: B905 - as long
+        for (name, unit, _), volume in zip(meters, values)  # noqa: B905 - as long
         if volume is not None
+    ]
+
+
+def to_zeros(
+    readings: Iterable[ResourceReadings],
+    instance: Instance,
+    moments: Mapping[Family, datetime.datetime],
+) -> list[Sample]:
+    """Make a sample of 0 of every value whose family has a moment of zero.
+
+    It is the reading's but for time, volume and so its id.
+    """
+    times = {family: moment.isoformat() for family, moment in moments.items()}
+    return [
+        Sample(
+            name,
+            TYPE_CUMULATIVE,
+            unit,
+            0,
+            instance.user_id,
+            instance.project_id,
+            resource_id,
+            timestamp,
+            metadata,
+            None,
+            f"{instance.uuid}|{timestamp}|{name}|{resource_id}",
+        )
+        for resource_id, metadata, meters, values in readings
+        for (name, unit, family), volume in zip(meters, values, strict=True)
+        if volume is not None and (timestamp := times.get(family)) is not None
     ]

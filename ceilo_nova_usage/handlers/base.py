@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 from ceilometer.pipeline.sample import SampleEndpoint
 from ceilometer.sample import Sample, add_reserved_user_metadata
 
+from ceilo_nova_usage import baseline, identity
 from ceilo_nova_usage import conf as options
-from ceilo_nova_usage import identity
 from ceilo_nova_usage.delivery.bounded_log import BoundedLog, one_line
 from ceilo_nova_usage.delivery.quarantine import Keeper, Quarantine
 from ceilo_nova_usage.delivery.tally import TALLY, Outcome
@@ -26,7 +26,7 @@ from ceilo_nova_usage.errors import (
 from ceilo_nova_usage.meters import table
 from ceilo_nova_usage.notification import Notification
 from ceilo_nova_usage.reading import UsageReport
-from ceilo_nova_usage.samples import to_samples
+from ceilo_nova_usage.samples import to_samples, to_zeros
 
 __all__ = ["UsageHandler"]
 
@@ -170,6 +170,12 @@ class UsageHandler(SampleEndpoint):  # type: ignore[misc]  # ceilometer is untyp
                 )
             broken = Faults()
             readings = self._meters.readings(report.instance, usage, metadata, broken)
+            if self._settings.baseline:
+                zero = baseline.moments(
+                    usage, notification, self._settings.baseline_since
+                )
+                if zero:
+                    samples.extend(to_zeros(readings, report.instance, zero))
             samples.extend(to_samples(readings, report.instance, usage))
             for fault in broken:
                 TALLY.count(Outcome.METER_FAILED, fault.path)

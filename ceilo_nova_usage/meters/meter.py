@@ -69,6 +69,9 @@ _COUNTERS = (Counter | None, int | None)
 class Meter:
     """One row of a table of meters; all of them are cumulative.
 
+    They count from zero: since the instance was made in the family ``TOTALS``, since
+    its guest's process began in the others.
+
     ``read`` is the counter's field in what ``scope`` names (see
     :mod:`ceilo_nova_usage.usage`), or a callable that is handed that and returns the
     counter, or None where it is unknown. The counter is in ``unit``.
@@ -90,12 +93,12 @@ class Meter:
             raise ValueError(f"{self.scope} has no counter {self.read!r}")
 
 
-# What meters read of a resource: its id and metadata, a row's name and unit for each
-# value, and the values. One that is unknown is None. There are many: a plain tuple is
-# made in no time.
+# What meters read of a resource: its id and metadata, a row's name, unit and family for
+# each value, and the values. One that is unknown is None. There are many: a plain tuple
+# is made in no time.
 ResourceReadings: TypeAlias = tuple[
     str,
     dict[str, Any],
-    Sequence[tuple[str, str]],
+    Sequence[tuple[str, str, Family]],
     Sequence[int | float | None],
 ]

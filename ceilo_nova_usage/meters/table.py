@@ -28,7 +28,9 @@ class _Rows:
         rows = tuple(meters)
         fields = {row: row.read for row in rows if isinstance(row.read, str)}
         self._called = tuple(row for row in rows if row not in fields)
-        self.meters = tuple((row.name, row.unit) for row in (*fields, *self._called))
+        self.meters = tuple(
+            (row.name, row.unit, row.family) for row in (*fields, *self._called)
+        )
         self._fields = _getter(list(fields.values()))
 
     def read(self, source: object, faults: Faults) -> Sequence[int | float | None]:

@@ -99,6 +99,77 @@ def samples(message: dict[str, Any]) -> list[Sample]:
     return ordered(found)
 
 
+def zeros(
+    message: dict[str, Any], since: datetime.datetime | None = None
+) -> list[Sample]:
+    """Return the samples of 0 that come with those of a dispatched notification.
+
+    ``since`` is the option ``baseline_since``.
+    """
+    payload = unwrapped(message["payload"])
+    usage = payload.get("usage")
+    if message["event_type"] not in METERED or usage is None:
+        return []
+    read_at = _moment(usage["collected_at"])
+    earliest = [read_at - datetime.timedelta(hours=25)]
+    if since is not None:
+        earliest.append(since)
+    period = payload.get("audit_period") or payload
+    if "audit_period_beginning" in period:
+        earliest.append(_moment(period["audit_period_beginning"]))
+    found = []
+    for sample in _of_usage(usage, payload, message["event_type"]):
+        zero = _zero(sample["name"] in TOTAL_METERS, usage, payload)
+        if zero is not None and max(earliest) <= zero < read_at:
+            timestamp = zero.isoformat()
+            *_, meter, resource = sample["id"].split("|")
+            uuid = sample["resource_metadata"]["instance_id"]
+            found.append(
+                {
+                    **sample,
+                    "volume": 0,
+                    "timestamp": timestamp,
+                    "id": f"{uuid}|{timestamp}|{meter}|{resource}",
+                }
+            )
+    return ordered(found)
+
+
+def _zero(of_whole_life: bool, usage: Any, payload: Any) -> datetime.datetime | None:
+    """Return when a meter's counter was 0, if that is known."""
+    created_at = payload.get("created_at")
+    if of_whole_life:
+        return created_at and _moment(created_at)
+    if usage.get("epoch_began_at") is not None:
+        return _moment(usage["epoch_began_at"])
+    lifetime = usage.get("lifetime") or {}
+    disks, nics = usage.get("disks") or [], usage.get("interfaces") or []
+    counters = {
+        "cpu_time": [(usage.get("cpu") or {}).get("time")],
+        **{
+            f"disk_{name}": [disk.get(name) for disk in disks]
+            for name in ("read_requests", "read_bytes", "write_requests", "write_bytes")
+        },
+        **{
+            f"net_{name}": [nic.get(name) for nic in nics]
+            for name in ("rx_bytes", "rx_packets", "tx_bytes", "tx_packets")
+        },
+    }
+    same = [
+        lifetime[name] == sum(volumes)
+        for name, volumes in counters.items()
+        if lifetime.get(name) is not None and volumes and None not in volumes
+    ]
+    if created_at and same and all(same):
+        return _moment(created_at)
+    return None
+
+
+def _moment(text: str) -> datetime.datetime:
+    read = datetime.datetime.fromisoformat(text)
+    return read if read.tzinfo else read.replace(tzinfo=datetime.UTC)
+
+
 def ordered(found: list[Sample]) -> list[Sample]:
     """Return samples in one order, whoever made them."""
     return sorted(found, key=lambda sample: (sample["id"], as_text(sample)))
