@@ -5,7 +5,7 @@
 import os
 import pathlib
 
-__all__ = ["make_private"]
+__all__ = ["make_private", "settle"]
 
 
 def make_private(directory: pathlib.Path) -> None:
@@ -18,11 +18,14 @@ def make_private(directory: pathlib.Path) -> None:
     for place in (*reversed(directory.parents), directory):
         if not place.is_dir():
             place.mkdir(mode=0o700, exist_ok=True)
-            _settle(place.parent)
+            settle(place.parent)
 
 
-def _settle(directory: pathlib.Path) -> None:
-    """Have a directory's new names on the disk."""
+def settle(directory: pathlib.Path) -> None:
+    """Have a directory's new names on the disk.
+
+    :raises OSError: where that fails
+    """
     handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)

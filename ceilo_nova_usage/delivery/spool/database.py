@@ -9,62 +9,29 @@ import logging
 import os
 import pathlib
 import sqlite3
-import stat
 import threading
-import time
-import urllib.parse
 import weakref
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from ceilo_nova_usage.delivery.directories import make_private
-from ceilo_nova_usage.delivery.spool import locks
+from ceilo_nova_usage.delivery.directories import make_private, settle
+from ceilo_nova_usage.delivery.spool import locks, schema
 from ceilo_nova_usage.delivery.spool.errors import (
     SpoolError,
     SpoolFull,
     SpoolUnavailable,
 )
 from ceilo_nova_usage.delivery.spool.reserve import Reserve
+from ceilo_nova_usage.delivery.spool.schema import PAGE, PATIENCE
 
 __all__ = ["Database"]
 
 LOG = logging.getLogger(__name__)
 T = TypeVar("T")
 
-SCHEMA_VERSION = 1
-# Either index answers "how many rows and samples" without a look at the table.
-_SCHEMA = (
-    """
-    CREATE TABLE rows (
-        seq INTEGER PRIMARY KEY AUTOINCREMENT,
-        accepted_at INTEGER NOT NULL,
-        resource_id TEXT NOT NULL,
-        samples INTEGER NOT NULL,
-        reason TEXT,
-        body BLOB NOT NULL
-    )
-    """,
-    "CREATE INDEX waiting ON rows (seq, samples) WHERE reason IS NULL",
-    "CREATE INDEX refused ON rows (seq, samples) WHERE reason IS NOT NULL",
-    """
-    CREATE TABLE ends (
-        resource_id TEXT NOT NULL,
-        resource_type TEXT NOT NULL,
-        ended_at INTEGER NOT NULL,
-        associated INTEGER NOT NULL,
-        next_check INTEGER NOT NULL,
-        checks INTEGER NOT NULL,
-        PRIMARY KEY (resource_id, resource_type)
-    ) WITHOUT ROWID
-    """,
-    "CREATE INDEX due ON ends (next_check)",
-)
-_PAGE = 4096
 # The write-ahead log goes into the file after so many pages: one fsync more.
 _CHECKPOINT = 1000
 _RESERVE = 16 * 1024 * 1024
-# Seconds that one process waits for another to end its transaction.
-_PATIENCE = 30.0
 # Times that a file may turn out damaged, or gone, while one thing is done.
 _ATTEMPTS = 3
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -86,9 +53,9 @@ class Database:
         self.max_bytes = max_bytes
         room = min(_RESERVE, max_bytes // 8)
         self.reserve = Reserve(directory / "reserve", room)
-        self._checkpoint = max(1, min(_CHECKPOINT, room // 4 // _PAGE))
-        self._grown_pages = max_bytes // _PAGE
-        self._changed_pages = self._grown_pages + room // _PAGE
+        self._checkpoint = max(1, min(_CHECKPOINT, room // 4 // PAGE))
+        self._grown_pages = max_bytes // PAGE
+        self._changed_pages = self._grown_pages + room // PAGE
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
         self._path: pathlib.Path | None = None
@@ -110,7 +77,10 @@ class Database:
 
         try:
             return self._do(changed, absent, create=False)
-        except SpoolError:
+        except SpoolError as error:
+            # A disk with a quota fails without a word of room.
+            if error.errno not in (errno.ENOSPC, errno.EIO):
+                raise
             if not self.reserve.release():
                 raise
         return self._do(changed, absent, create=False)
@@ -121,10 +91,10 @@ class Database:
         def grown(connection: sqlite3.Connection) -> T:
             try:
                 self.reserve.hold()
-            except OSError as error:
-                raise SpoolFull(
-                    error.errno, f"no room for the spool's reserve: {error.strerror}"
-                ) from error
+            except OSError:
+                # Room in the file itself does as well: it need not become longer.
+                if _pragma(connection, "freelist_count") * PAGE < self.reserve.size:
+                    raise
             connection.execute(f"PRAGMA max_page_count = {self._grown_pages}")
             return _in_transaction(connection, work)
 
@@ -132,8 +102,8 @@ class Database:
 
     def room(self, connection: sqlite3.Connection) -> tuple[int, int]:
         """Return the bytes that are used, and how many they can come to be."""
-        file = _pragma(connection, "page_count") * _PAGE
-        used = file - _pragma(connection, "freelist_count") * _PAGE
+        file = _pragma(connection, "page_count") * PAGE
+        used = file - _pragma(connection, "freelist_count") * PAGE
         return used, min(self.max_bytes, file + _free(self.directory))
 
     def close(self) -> None:
@@ -147,20 +117,21 @@ class Database:
         with self._lock:
             for _ in range(_ATTEMPTS):
                 with self.explaining():
-                    connection = self._opened(create=create)
-                    if connection is None:
-                        return absent
                     try:
+                        connection = self._opened(create=create)
+                        if connection is None:
+                            return absent
                         result = work(connection)
                     except sqlite3.DatabaseError as error:
-                        if _primary(error) not in _DAMAGE:
+                        if _tells_damage(error):
+                            self._put_aside(error)
+                        elif self._is_current():
                             raise
-                        self._put_aside(error)
-                        continue
-                    if self._is_current():
-                        return result
-                    # Another process put the file aside: what was written in the
-                    # meantime is where nobody looks.
+                    else:
+                        if self._is_current():
+                            return result
+                    # The file was put aside, perhaps by another process: what was
+                    # written into it in the meantime is where nobody looks.
                     self._forget()
         raise SpoolUnavailable(
             errno.EIO, "the spool is damaged each time it is begun", str(self.directory)
@@ -182,20 +153,19 @@ class Database:
             if path is None:
                 now = datetime.datetime.now(datetime.UTC)
                 path = self.directory / f"spool-{now:%Y%m%dT%H%M%S.%f}.db"
-                # Made without being opened. To close a file that SQLite has open
-                # elsewhere in this process would drop its locks.
-                os.mknod(path, stat.S_IFREG | 0o600)
+                schema.begin(path)
+                settle(self.directory)
             self._path, self._inode = path, path.stat().st_ino
-            connection = self._connection = _connect(path)
-            connection.execute(f"PRAGMA wal_autocheckpoint = {self._checkpoint}")
-            _prepare(connection, path)
-            return connection
+            self._connection = schema.connect(path)
+        self._connection.execute(f"PRAGMA wal_autocheckpoint = {self._checkpoint}")
+        return self._connection
 
     def _give_back(self, connection: sqlite3.Connection) -> None:
         """Let the disk have the room again, once next to nothing is left."""
-        file = _pragma(connection, "page_count") * _PAGE
-        used = file - _pragma(connection, "freelist_count") * _PAGE
-        if file <= self.reserve.size or used > self.reserve.size // 4:
+        file = _pragma(connection, "page_count") * PAGE
+        used = file - _pragma(connection, "freelist_count") * PAGE
+        large = file > self.reserve.size or not self.reserve.is_held()
+        if not large or used > self.reserve.size // 4 or file < 2 * used:
             return
         try:
             connection.execute("VACUUM")
@@ -254,7 +224,7 @@ class Database:
                 raise self._full(name) from error
             if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
                 raise SpoolUnavailable(
-                    errno.EAGAIN, f"in use by others for {_PATIENCE:.0f} s", name
+                    errno.EAGAIN, f"in use by others for {PATIENCE:.0f} s", name
                 ) from error
             if code is None:
                 raise
@@ -308,49 +278,6 @@ def _newest(directory: pathlib.Path) -> pathlib.Path | None:
     return directory / max(files) if files else None
 
 
-def _connect(path: pathlib.Path) -> sqlite3.Connection:
-    return sqlite3.connect(
-        f"file:{urllib.parse.quote(str(path))}?mode=rw",
-        uri=True,
-        timeout=_PATIENCE,
-        isolation_level=None,
-        check_same_thread=False,
-    )
-
-
-def _prepare(connection: sqlite3.Connection, path: pathlib.Path) -> None:
-    version = _pragma(connection, "user_version")
-    if version > SCHEMA_VERSION:
-        raise SpoolUnavailable(
-            errno.EPROTO,
-            f"has the schema {version} of a later release; this one reads "
-            f"{SCHEMA_VERSION}",
-            str(path),
-        )
-    connection.execute(f"PRAGMA page_size = {_PAGE}")
-    (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
-    if mode != "wal":
-        raise SpoolUnavailable(
-            errno.ENOTSUP,
-            "its file system cannot share memory between processes",
-            str(path),
-        )
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA temp_store = MEMORY")
-    if version == 0:
-        _in_transaction(connection, _begin)
-
-
-def _begin(connection: sqlite3.Connection) -> None:
-    for statement in _SCHEMA:
-        connection.execute(statement)
-    # Numbers that another spool gave, which was here before, mean nothing in this one.
-    connection.execute(
-        "INSERT INTO sqlite_sequence VALUES ('rows', ?)", (time.time_ns() // 1000,)
-    )
-    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-
-
 def _in_transaction(
     connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]
 ) -> T:
@@ -376,6 +303,13 @@ def _primary(error: sqlite3.Error) -> int | None:
     return None if code is None else code & 0xFF
 
 
+def _tells_damage(error: sqlite3.DatabaseError) -> bool:
+    return isinstance(error, schema.Damaged) or _primary(error) in _DAMAGE
+
+
 def _free(directory: pathlib.Path) -> int:
-    disk = os.statvfs(directory)
+    try:
+        disk = os.statvfs(directory)
+    except FileNotFoundError:
+        return 0
     return disk.f_bavail * disk.f_frsize

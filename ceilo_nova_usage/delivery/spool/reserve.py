@@ -19,19 +19,27 @@ class Reserve:
         self._path = path
         self.size = size
 
+    def is_held(self) -> bool:
+        """Tell whether the room is had."""
+        try:
+            return self._path.stat().st_size >= self.size
+        except FileNotFoundError:
+            return False
+
     def hold(self) -> None:
         """Have the room, from now on.
 
         :raises OSError: where the disk has not that much left
         """
-        try:
-            if self._path.stat().st_size >= self.size:
-                return
-        except FileNotFoundError:
-            pass
+        if self.is_held():
+            return
         handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             os.posix_fallocate(handle, 0, self.size)
+        except OSError:
+            # Some of it is of no use, and others may need it.
+            self.release()
+            raise
         finally:
             os.close(handle)
 

@@ -34,7 +34,9 @@ __all__ = ["Spool"]
 
 LOG = logging.getLogger(__name__)
 _EVERYTHING = Selection()
+# Rows that are read at a time, and the letters of a reason that are kept.
 _SOME = 200
+_LONGEST_REASON = 300
 
 
 class Spool:
@@ -130,7 +132,7 @@ class Spool:
 
     def refuse(self, seqs: Iterable[int], reason: str) -> None:
         """Keep rows that Gnocchi refused for good, out of the way of the others."""
-        reason = as_key(reason)[:_SOME]
+        reason = as_key(reason)[:_LONGEST_REASON]
         self._change(
             "UPDATE rows SET reason = ? WHERE seq = ?", [(reason, seq) for seq in seqs]
         )
