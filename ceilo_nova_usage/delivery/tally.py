@@ -52,6 +52,7 @@ class Tally:
     for each reason its faults have. ``NOT_PUBLISHED`` and ``NOT_KEPT`` come on top,
     for those that a publisher, or the quarantine, then failed to take;
     ``METER_FAILED`` counts the failures of a meter, by its path, ``meters.NAME``.
+    ``began_at`` is when counting began, in seconds since 1970.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -60,16 +61,24 @@ class Tally:
         self._counts: Counter[tuple[str, str]] = Counter()
         self._said: Counter[tuple[str, str]] = Counter()
         self._due = clock()
+        self._last: dict[str, float] = {}
+        self.began_at = time.time()
 
     def count(self, outcome: str, reason: str = "", number: int = 1) -> None:
         """Count one, or ``number``."""
         with self._lock:
             self._counts[outcome, reason] += number
+            self._last[outcome] = time.time()
 
     def snapshot(self) -> dict[tuple[str, str], int]:
         """Return the counts so far, by ``(outcome, reason)``."""
         with self._lock:
             return dict(self._counts)
+
+    def last(self) -> dict[str, float]:
+        """Return when each outcome was last counted, in seconds since 1970."""
+        with self._lock:
+            return dict(self._last)
 
     def due(self, interval: float) -> str | None:
         """Return the counts in words, if they changed since ``interval`` seconds ago.
