@@ -18,8 +18,9 @@ import time
 from pathlib import Path
 from typing import Self
 
-#: Debian's unwrapped start script. The wrapper on PATH switches to a user of its own.
+#: Debian's unwrapped scripts. The wrappers on PATH switch to a user of its own.
 SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
+CONTROL = SERVER.with_name("rabbitmqctl")
 
 #: Seconds.
 START_TIMEOUT = 90.0
@@ -57,6 +58,11 @@ class RabbitMQ:
         return f"rabbit://guest:guest@127.0.0.1:{self._port}/"
 
     @property
+    def running(self) -> bool:
+        """Whether it was started, and not stopped."""
+        return self._server is not None
+
+    @property
     def log(self) -> str:
         """What the broker has said so far."""
         text = [
@@ -64,6 +70,20 @@ class RabbitMQ:
             for path in sorted(self._directory.glob("*.log"))
         ]
         return "".join(text)
+
+    def messages(self) -> int:
+        """How many messages it holds: those that wait, and those not acknowledged yet.
+
+        A program is run for it, which takes about a second.
+        """
+        told = subprocess.run(
+            [str(CONTROL), "--quiet", "list_queues", "messages", "--no-table-headers"],
+            env=self._environment(),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return sum(int(line) for line in told.stdout.split())
 
     def start(self) -> None:
         """Start the broker and wait until it speaks AMQP.

@@ -1,0 +1,133 @@
+# SPDX-FileCopyrightText: 2026 ceilo-nova-usage developers
+# SPDX-License-Identifier: Apache-2.0
+"""A Gnocchi of a test's own: its API behind gunicorn, its metricd, files for measures.
+
+``gnocchi-upgrade``, ``gnocchi-metricd`` and ``gunicorn`` are those of the interpreter
+that runs the tests.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import requests
+from gnocchiclient import auth, client
+
+from tests.support.processes import Server, ServerError, wait_until
+from tests.support.rabbitmq import free_ports
+
+USER = "admin"
+PROGRAMS = Path(sys.executable).parent
+
+_GNOCCHI = """\
+[DEFAULT]
+coordination_url = file://{directory}/coordination
+parallel_operations = 1
+verbose = false
+[api]
+auth_mode = basic
+[indexer]
+url = {database}
+[storage]
+driver = file
+file_basepath = {directory}/storage
+[incoming]
+driver = file
+file_basepath = {directory}/incoming
+[metricd]
+workers = 1
+metric_processing_delay = 1
+metric_reporting_delay = -1
+"""
+
+# Gnocchi's application reads the command line of the process that it finds itself in.
+_GUNICORN = """\
+import sys
+sys.argv[1:] = ["--config-file", {config!r}]
+wsgi_app = "gnocchi.rest.wsgi:application"
+bind = "127.0.0.1:{port}"
+worker_class = "gthread"
+workers = {workers}
+threads = 4
+keepalive = 30
+timeout = 120
+graceful_timeout = 10
+control_socket_disable = True
+"""
+
+
+class Gnocchi:
+    """An API and a metricd, each of which can be stopped, killed and started alone.
+
+    `prepare` first. The directory is the caller's, and outlives it.
+    """
+
+    def __init__(self, directory: Path, database: str, *, workers: int = 2) -> None:
+        self._directory = directory
+        (self.port,) = free_ports(1)
+        self._config = directory / "gnocchi.conf"
+        self._config.write_text(_GNOCCHI.format(directory=directory, database=database))
+        gunicorn = directory / "gunicorn.conf.py"
+        gunicorn.write_text(
+            _GUNICORN.format(config=str(self._config), port=self.port, workers=workers)
+        )
+        self.api = Server(
+            "gnocchi-api",
+            [PROGRAMS / "gunicorn", "--config", gunicorn],
+            directory / "gnocchi-api.log",
+        )
+        self.metricd = Server(
+            "gnocchi-metricd",
+            [PROGRAMS / "gnocchi-metricd", "--config-file", self._config],
+            directory / "gnocchi-metricd.log",
+        )
+
+    @property
+    def url(self) -> str:
+        """Where the API listens."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def client(self) -> Any:
+        """Return a client of the administrator's, `gnocchiclient.v1.client.Client`."""
+        basic = auth.GnocchiBasicPlugin(user=USER, endpoint=self.url)
+        return client.Client("1", session_options={"auth": basic})
+
+    def prepare(self) -> None:
+        """Make the database's tables and the directories.
+
+        :raises ServerError: with what ``gnocchi-upgrade`` said
+        """
+        done = subprocess.run(
+            [PROGRAMS / "gnocchi-upgrade", "--config-file", self._config],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise ServerError(f"gnocchi-upgrade failed: {done.stderr}")
+
+    def start_api(self) -> None:
+        """Start the API, and wait until it answers."""
+        self.api.start()
+        wait_until(self._answers, f"Gnocchi's API answers\n{self.api.tail()}")
+
+    def wait_until_processed(self, *, timeout: float = 600.0) -> float:
+        """Wait until metricd has taken in every measure; return the seconds it took."""
+        status = self.client().status
+        return wait_until(
+            lambda: not status.get(details=False)["storage"]["summary"]["measures"],
+            f"metricd has processed all measures\n{self.metricd.tail()}",
+            timeout=timeout,
+            pause=0.5,
+        )
+
+    def _answers(self) -> bool:
+        # Raises where the server ended.
+        assert self.api.pid
+        try:
+            return requests.get(self.url, auth=(USER, ""), timeout=5).ok
+        except requests.ConnectionError:
+            return False
