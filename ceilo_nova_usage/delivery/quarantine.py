@@ -8,12 +8,11 @@ import json
 import math
 import os
 import pathlib
-import threading
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
-import fasteners
-
+from ceilo_nova_usage.delivery.directories import make_private
+from ceilo_nova_usage.delivery.spool.locks import Lock
 from ceilo_nova_usage.errors import Faults
 from ceilo_nova_usage.recording.redaction import redact
 
@@ -58,7 +57,6 @@ class Quarantine:
         self._path = directory / FILE_NAME
         self._max_bytes = max_bytes
         self._max_files = max_files
-        self._threads = threading.Lock()
 
     def keep(
         self, message: Any, message_id: str | None, faults: Faults, samples: int
@@ -68,22 +66,13 @@ class Quarantine:
         :raises OSError: where it cannot be written
         """
         line = self._line(message, message_id, faults, samples)
-        with self._threads:
-            self._make_directory()
-            with locked(self._directory):
-                removed = self._make_room(len(line))
-                handle = os.open(
-                    self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600
-                )
-                with open(handle, "a+b", buffering=0) as file:  # noqa: PTH123
-                    _append(file, line)
+        make_private(self._directory)
+        with locked(self._directory):
+            removed = self._make_room(len(line))
+            handle = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+            with open(handle, "a+b", buffering=0) as file:  # noqa: PTH123
+                _append(file, line)
         return removed
-
-    def _make_directory(self) -> None:
-        """Make the directory, and those it is in, for their owner alone."""
-        if not self._directory.is_dir():
-            for place in (*reversed(self._directory.parents), self._directory):
-                place.mkdir(mode=0o700, exist_ok=True)
 
     def _line(
         self, message: Any, message_id: str | None, faults: Faults, samples: int
@@ -136,11 +125,12 @@ class Quarantine:
 
 @contextlib.contextmanager
 def locked(directory: pathlib.Path) -> Iterator[None]:
-    """Keep other processes from changing a quarantine.
+    """Keep all others from changing a quarantine.
 
     :raises OSError: where the directory is not there, or is another user's
     """
-    with fasteners.InterProcessLock(directory / _LOCK_NAME):
+    with Lock(directory / _LOCK_NAME) as lock:
+        lock.acquire(wait=True)
         yield
 
 
