@@ -65,6 +65,13 @@ class RecordingFile:
             os.ftruncate(self._handle, size)
             raise
 
+    def sync(self) -> None:
+        """Return once what was written is on the disk.
+
+        :raises OSError: where it cannot be written
+        """
+        os.fsync(self._handle)
+
     def close(self) -> None:
         """Close the file."""
         os.close(self._handle)

@@ -29,6 +29,7 @@ __all__ = ["Database"]
 LOG = logging.getLogger(__name__)
 T = TypeVar("T")
 
+_CURRENT, _ASIDE, _SUFFIX = "spool-", "damaged-", ".db"
 # The write-ahead log goes into the file after so many pages: one fsync more.
 _CHECKPOINT = 1000
 _RESERVE = 16 * 1024 * 1024
@@ -106,6 +107,11 @@ class Database:
         used = file - _pragma(connection, "freelist_count") * PAGE
         return used, min(self.max_bytes, file + _free(self.directory))
 
+    def damaged(self) -> tuple[pathlib.Path, ...]:
+        """Return the files that were put aside, the oldest first."""
+        with self.explaining():
+            return tuple(sorted(_files(self.directory, _ASIDE)))
+
     def close(self) -> None:
         """Close the file; whatever is done next opens it again."""
         with self._lock:
@@ -152,7 +158,7 @@ class Database:
                 return None
             if path is None:
                 now = datetime.datetime.now(datetime.UTC)
-                path = self.directory / f"spool-{now:%Y%m%dT%H%M%S.%f}.db"
+                path = self.directory / f"{_CURRENT}{now:%Y%m%dT%H%M%S.%f}{_SUFFIX}"
                 schema.begin(path)
                 settle(self.directory)
             self._path, self._inode = path, path.stat().st_ino
@@ -189,7 +195,7 @@ class Database:
         with locks.Lock(self.directory / "lock") as lock:
             lock.acquire(wait=True)
             if self._path is not None and self._is_current():
-                aside = self._path.with_name(f"damaged-{self._path.name}")
+                aside = self._path.with_name(f"{_ASIDE}{self._path.name}")
                 # The log first: without its file it would be of no use to anyone.
                 for suffix in ("-wal", "-shm", ""):
                     with contextlib.suppress(FileNotFoundError):
@@ -270,12 +276,19 @@ os.register_at_fork(
 
 
 def _newest(directory: pathlib.Path) -> pathlib.Path | None:
+    return max(_files(directory, _CURRENT), default=None)
+
+
+def _files(directory: pathlib.Path, prefix: str) -> list[pathlib.Path]:
     try:
         names = os.listdir(directory)  # noqa: PTH208 - globs hide what they can't read
     except FileNotFoundError:
-        return None
-    files = [name for name in names if name[:6] == "spool-" and name[-3:] == ".db"]
-    return directory / max(files) if files else None
+        return []
+    return [
+        directory / name
+        for name in names
+        if name.startswith(prefix) and name.endswith(_SUFFIX)
+    ]
 
 
 def _in_transaction(

@@ -3,6 +3,7 @@
 """The spool of a host: samples that wait for Gnocchi, and resources that ended."""
 
 import contextlib
+import dataclasses
 import datetime
 import logging
 import pathlib
@@ -225,7 +226,8 @@ class Spool:
             bytes_bound=self._database.max_bytes,
             oldest_accepted_at=None,
         )
-        return self._database.read(state, absent=nothing)
+        found = self._database.read(state, absent=nothing)
+        return dataclasses.replace(found, damaged=self._database.damaged())
 
     @contextlib.contextmanager
     def draining(self) -> Iterator[bool]:

@@ -4,6 +4,7 @@
 
 import dataclasses
 import datetime
+import pathlib
 
 from ceilometer.sample import Sample
 
@@ -97,7 +98,7 @@ class SpoolState:
 
     ``bytes_bound`` is the most that it can come to hold: its own bound, or less where
     its disk has less room. ``oldest_accepted_at`` is of what waits, None where
-    nothing does.
+    nothing does. ``damaged`` are files that were put aside, the oldest first.
     """
 
     waiting_rows: int
@@ -107,6 +108,7 @@ class SpoolState:
     bytes_used: int
     bytes_bound: int
     oldest_accepted_at: datetime.datetime | None
+    damaged: tuple[pathlib.Path, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
