@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 from ceilo_nova_usage.delivery.directories import make_private
-from ceilo_nova_usage.delivery.spool.locks import Lock
+from ceilo_nova_usage.delivery.locks import Lock
 from ceilo_nova_usage.errors import Faults
 from ceilo_nova_usage.recording.redaction import redact
 

@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from ceilo_nova_usage.delivery.directories import make_private, settle
-from ceilo_nova_usage.delivery.spool import locks, schema
+from ceilo_nova_usage.delivery.locks import Lock
+from ceilo_nova_usage.delivery.spool import schema
 from ceilo_nova_usage.delivery.spool.errors import (
     SpoolError,
     SpoolFull,
@@ -151,7 +152,7 @@ class Database:
             make_private(self.directory)
         elif _newest(self.directory) is None:
             return None
-        with locks.Lock(self.directory / "lock") as lock:
+        with Lock(self.directory / "lock") as lock:
             lock.acquire(wait=True)
             path = _newest(self.directory)
             if path is None and not create:
@@ -192,7 +193,7 @@ class Database:
 
     def _put_aside(self, error: sqlite3.DatabaseError) -> None:
         """Give the damaged file another name: what can be read in it is still there."""
-        with locks.Lock(self.directory / "lock") as lock:
+        with Lock(self.directory / "lock") as lock:
             lock.acquire(wait=True)
             if self._path is not None and self._is_current():
                 aside = self._path.with_name(f"{_ASIDE}{self._path.name}")

@@ -15,8 +15,8 @@ from ceilometer.sample import Sample
 
 from ceilo_nova_usage.delivery.bounded_log import BoundedLog
 from ceilo_nova_usage.delivery.directories import make_private
+from ceilo_nova_usage.delivery.locks import Lock
 from ceilo_nova_usage.delivery.spool import ends as ends_table
-from ceilo_nova_usage.delivery.spool import locks
 from ceilo_nova_usage.delivery.spool.body import Unreadable, pack, unpack
 from ceilo_nova_usage.delivery.spool.database import Database
 from ceilo_nova_usage.delivery.spool.values import (
@@ -237,7 +237,7 @@ class Spool:
         """
         with self._database.explaining():
             make_private(self._directory)
-            lock = locks.Lock(self._directory / "drain")
+            lock = Lock(self._directory / "drain")
         with lock:
             yield lock.acquire(wait=False)
 
