@@ -87,7 +87,7 @@ class Gnocchi:
             return found
 
     def create(self, resource_type: str, resource: Mapping[str, Any]) -> None:
-        """Create a resource, with its metrics.
+        """Create a resource.
 
         :raises Exists: where somebody else has
         """
@@ -112,8 +112,16 @@ class Gnocchi:
             except exceptions.ResourceNotFound as error:
                 raise Gone(str(error)) from error
 
+    def post_to_metrics(self, measures: Mapping[str, Sequence[Any]]) -> None:
+        """Send measures, by the metrics' ids, in one request.
+
+        :raises Refused: where one of the metrics does not exist, among others
+        """
+        with _answers():
+            self._client().metric.batch_metrics_measures(measures)
+
     def post(self, measures: Mapping[str, Mapping[str, Any]]) -> None:
-        """Send measures, by resource and metric, in one request.
+        """Send measures, by resource and metric, making metrics, in one request.
 
         :raises UnknownResources: where some of the resources do not exist
         """
