@@ -355,7 +355,9 @@ class Replay(lister.Lister):
                 _shown(each.kept.message_id),
                 _shown(each.kept.event_type),
                 len(each.samples),
-                "delivered" if each.problem is None else f"stays: {each.problem}",
+                "delivered"
+                if each.problem is None
+                else f"stays: {one_line(each.problem)}",
             )
 
     def _handlers(

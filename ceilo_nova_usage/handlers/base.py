@@ -14,6 +14,7 @@ from ceilometer.sample import Sample, add_reserved_user_metadata
 from ceilo_nova_usage import baseline, identity
 from ceilo_nova_usage import conf as options
 from ceilo_nova_usage.delivery.bounded_log import BoundedLog, one_line
+from ceilo_nova_usage.delivery.health.writer import keep_writing
 from ceilo_nova_usage.delivery.quarantine import Keeper, Quarantine
 from ceilo_nova_usage.delivery.tally import TALLY, Outcome
 from ceilo_nova_usage.errors import (
@@ -86,11 +87,14 @@ class UsageHandler(SampleEndpoint):  # type: ignore[misc]  # ceilometer is untyp
                 max_bytes=self._settings.quarantine_max_bytes,
                 max_files=self._settings.quarantine_max_files,
             )
+        keep_writing(self._settings)
 
     def process_notifications(
         self, priority: str, notifications: Sequence[Mapping[str, Any]]
     ) -> None:
         """Publish the samples of a batch of notifications, all of them at once."""
+        # Once more, for a process that was forked off since.
+        keep_writing(self._settings)
         metered = [
             (message, samples)
             for message in notifications
