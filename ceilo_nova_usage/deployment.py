@@ -20,6 +20,7 @@ __all__ = [
     "configuration",
     "found",
     "pipelines",
+    "publisher_urls",
     "register",
 ]
 
@@ -116,6 +117,32 @@ def pipelines(
         raise InvalidPipeline(
             f"{shown}: Ceilometer cannot read it: {error!r}"
         ) from error
+
+
+def publisher_urls(
+    conf: cfg.ConfigOpts, manager: type[base.PipelineManager], option: str
+) -> list[str]:
+    """Return the URLs of the pipelines' publishers, each once; make no publisher.
+
+    :raises InvalidPipeline: where Ceilometer would refuse the file
+    :raises OSError: where the file cannot be read
+    """
+
+    sink: Any = manager.pm_sink
+
+    class URLs:
+        def get(self, url: str) -> str:
+            return url
+
+    class NotingSink(sink):  # type: ignore[misc]  # ceilometer is untyped
+        def __init__(self, conf: Any, cfg: Any, publisher_manager: object) -> None:
+            super().__init__(conf, cfg, URLs())
+
+    class NotingManager(manager):  # type: ignore[misc]
+        pm_sink = NotingSink
+
+    made = pipelines(conf, NotingManager, option).pipelines
+    return list(dict.fromkeys(url for each in made for url in each.publishers))
 
 
 def _yaml(path: pathlib.Path) -> Any:
