@@ -14,7 +14,7 @@ from ceilo_nova_usage.errors import Faults, Reason
 from ceilo_nova_usage.meters.meter import Family, Meter, ResourceReadings, Scope
 from ceilo_nova_usage.usage import InstanceUsage
 
-__all__ = ["NAMESPACE", "MeterTable", "load"]
+__all__ = ["NAMESPACE", "MeterTable", "in_force", "load"]
 
 LOG = logging.getLogger(__name__)
 
@@ -114,11 +114,18 @@ class MeterTable:
 
 
 def load(families: Collection[Family]) -> MeterTable:
+    """Return the table of the meters in force; what is left out is logged as errors."""
+    return MeterTable(in_force(families, lambda text: LOG.error("%s", text)))
+
+
+def in_force(
+    families: Collection[Family], left_out: Callable[[str], None]
+) -> list[Meter]:
     """Load the rows of the chosen families from every entry point of the namespace.
 
     An entry point holds one :class:`Meter` or a collection of them. One that cannot be
     loaded or holds anything else, and a row whose name is taken for its resource, is
-    logged as an error and left out.
+    left out; ``left_out`` is told of it in words.
     """
     rows: dict[tuple[str, Scope], Meter] = {}
     # Ours first: an operator's row cannot take the name of one of them.
@@ -126,22 +133,22 @@ def load(families: Collection[Family]) -> MeterTable:
         metadata.entry_points(group=NAMESPACE),
         key=lambda entry_point: not entry_point.value.startswith("ceilo_nova_usage."),
     ):
-        for meter in _rows(entry_point):
+        for meter in _rows(entry_point, left_out):
             key = (meter.name, meter.scope.of_resource)
             if key in rows:
-                LOG.error(
-                    "The entry point %s in %s holds a second meter %s. It is left out.",
-                    entry_point.name,
-                    NAMESPACE,
-                    meter.name,
+                left_out(
+                    f"The entry point {entry_point.name} in {NAMESPACE} holds a second "
+                    f"meter {meter.name}. It is left out."
                 )
             else:
                 rows[key] = meter
-    return MeterTable(row for row in rows.values() if row.family in families)
+    return [row for row in rows.values() if row.family in families]
 
 
-def _rows(entry_point: metadata.EntryPoint) -> tuple[Meter, ...]:
-    """Return an entry point's rows; none, with an error logged, where it is broken."""
+def _rows(
+    entry_point: metadata.EntryPoint, left_out: Callable[[str], None]
+) -> tuple[Meter, ...]:
+    """Return an entry point's rows; none where it is broken."""
     try:
         found = entry_point.load()
         rows = (found,) if isinstance(found, Meter) else found
@@ -152,13 +159,10 @@ def _rows(entry_point: metadata.EntryPoint) -> tuple[Meter, ...]:
             if not isinstance(row, Meter):
                 raise TypeError(f"it holds a {type(row).__name__}, not a meter")
     except Exception as error:  # noqa: BLE001 - an operator's own code may be here
-        LOG.error(
-            "The entry point %s in %s cannot be loaded: %s: %s. The meters it holds "
-            "are not published; all others are.",
-            entry_point.name,
-            NAMESPACE,
-            type(error).__name__,
-            error,
+        left_out(
+            f"The entry point {entry_point.name} in {NAMESPACE} cannot be loaded: "
+            f"{type(error).__name__}: {error}. The meters it holds are not published; "
+            "all others are."
         )
         return ()
     return tuple(rows)
