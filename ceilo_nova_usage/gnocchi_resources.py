@@ -24,6 +24,7 @@ __all__ = [
     "differences",
     "load",
     "merged",
+    "meters",
     "ours",
     "to_yaml",
 ]
@@ -184,8 +185,8 @@ def differences(
     policies = {policy["name"]: policy for policy in configured["archive_policies"]}
     for policy in additions["archive_policies"]:
         yield from _policy(policies.get(policy["name"]), policy)
-    there, must_be = _meters(configured), _meters(additions)
-    for name, (kind, policy_name) in _meters(wanted).items():
+    there, must_be = meters(configured), meters(additions)
+    for name, (kind, policy_name) in meters(wanted).items():
         place = f"meter {name}"
         its_kind, its_policy = there.get(name, (None, None))
         if its_kind is None:
@@ -209,7 +210,7 @@ def _policy(there: Mapping[str, Any] | None, wanted: Any) -> Iterator[Difference
             yield Difference(place=f"{place}, {key}", what=what)
 
 
-def _meters(definitions: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+def meters(definitions: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
     """Return each meter's resource type and archive policy, as Ceilometer sees them."""
     default = definitions.get("archive_policy_default", _DEFAULT_POLICY)
     return {
