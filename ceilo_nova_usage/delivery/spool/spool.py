@@ -13,7 +13,7 @@ from typing import Any
 
 from ceilometer.sample import Sample
 
-from ceilo_nova_usage.delivery.bounded_log import BoundedLog
+from ceilo_nova_usage.delivery.bounded_log import BoundedLog, one_line
 from ceilo_nova_usage.delivery.directories import make_private
 from ceilo_nova_usage.delivery.locks import Lock
 from ceilo_nova_usage.delivery.spool import ends as ends_table
@@ -314,13 +314,15 @@ class Spool:
             seq = found[-1][0]
 
     def _refuse_unreadable(self, seq: int, resource_id: str, error: Unreadable) -> None:
-        LOG.error(
+        self._log.log(
+            logging.ERROR,
+            "unreadable",
             "row %d of the spool %s, of the resource %s, cannot be read and was put "
             "among the refused: %s",
             seq,
             self._directory,
-            resource_id,
-            error,
+            one_line(resource_id),
+            one_line(error),
         )
         self.refuse([seq], f"cannot be read: {error}")
 
