@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ceilo_nova_usage.delivery.atomic import replacing
-from ceilo_nova_usage.delivery.quarantine import files, locked
+from ceilo_nova_usage.delivery.quarantine import FILE_NAME, files, locked
 
 __all__ = ["Kept", "KeptFault", "State", "read", "rewrite", "state"]
 
@@ -150,6 +150,9 @@ def rewrite(directory: pathlib.Path, decisions: Mapping[str, bytes | None]) -> i
     """
     found = 0
     with locked(directory):
+        # What one that was killed had begun to write.
+        for path in directory.glob(f".{FILE_NAME}*.new"):
+            path.unlink()
         for path in files(directory):
             with path.open("rb") as lines:
                 here = sum(_digest(line) in decisions for line in lines)
