@@ -93,7 +93,7 @@ class Instance:
             "schema": "1.0",
             "driver": "libvirt",
             "origin": "live",
-            "collected_at": self.collected_at.isoformat(timespec="microseconds"),
+            "collected_at": self.collected_at.isoformat(),
             "epoch_began_at": None,
             "instance_name": f"instance-{self.number:08x}",
             "cpu": {"time": self._count(0) * 1_000_000, "number": 2},
@@ -177,6 +177,11 @@ class Delete:
     def samples(self) -> list[dict[str, Any]]:
         """The samples that it has to come to, by the contract."""
         return oracle.samples(oracle.dispatched(self.notification))
+
+    @property
+    def zeros(self) -> list[dict[str, Any]]:
+        """The samples of zero that come with them where the baseline is on."""
+        return oracle.zeros(oracle.dispatched(self.notification))
 
 
 def deletes(
