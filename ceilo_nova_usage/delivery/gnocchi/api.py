@@ -12,6 +12,7 @@ from gnocchiclient import exceptions
 
 __all__ = [
     "Exists",
+    "Failed",
     "Found",
     "Gnocchi",
     "Gone",
@@ -25,6 +26,7 @@ Found = Mapping[str, Any]
 
 # Gnocchi gives at most 1000 resources a page, unless it is told otherwise.
 _IDS = 500
+_FELL_OVER = 500
 _FOR_GOOD = (
     exceptions.BadRequest,
     exceptions.ResourceTypeNotFound,
@@ -36,6 +38,10 @@ _FOR_GOOD = (
 
 class Unavailable(Exception):
     """Gnocchi cannot be asked now: the same may be taken later."""
+
+
+class Failed(Unavailable):
+    """Gnocchi fell over (500): because of what it was sent, or of its own troubles."""
 
 
 class Refused(Exception):
@@ -151,12 +157,22 @@ def _answers() -> Iterator[None]:
     try:
         yield
     except _FOR_GOOD as error:
-        raise Refused(str(error)) from error
+        raise Refused(_text(error)) from error
     except (
         exceptions.ClientException,
         keystoneauth1.exceptions.ClientException,
     ) as error:
-        raise Unavailable(str(error) or type(error).__name__) from error
+        kind = Failed if getattr(error, "code", None) == _FELL_OVER else Unavailable
+        raise kind(_text(error)) from error
     except (OverflowError, TypeError, ValueError) as error:
         # What cannot be written as JSON cannot be sent, ever.
         raise Refused(f"{type(error).__name__}: {error}") from error
+
+
+def _text(error: Exception) -> str:
+    """Return an error as one line; a server in trouble answers with pages of HTML."""
+    code = getattr(error, "code", None)
+    text = " ".join(str(error).split())
+    if text.startswith("<"):
+        return f"HTTP {code}"
+    return text or type(error).__name__

@@ -4,20 +4,23 @@
 
 import datetime
 import json
+import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
-from ceilo_nova_usage.delivery.gnocchi.api import Found, Gnocchi, Gone
+from ceilo_nova_usage.delivery.gnocchi.api import Failed, Found, Gnocchi, Refused
 from ceilo_nova_usage.delivery.gnocchi.resources import END_MARGIN, Resource, moment
 from ceilo_nova_usage.delivery.spool import End
 from ceilo_nova_usage.delivery.tally import DELIVERIES, Delivery
 
 __all__ = ["EndStore", "Ends", "InstanceType", "settle"]
 
+LOG = logging.getLogger(__name__)
+
 _UTC = datetime.UTC
 # Between two looks at an end.
 _FIRST_PAUSE = datetime.timedelta(seconds=15)
-_FACTOR = 4
+_FACTOR = 2
 _LONGEST_PAUSE = datetime.timedelta(days=1)
 
 
@@ -62,32 +65,34 @@ class InstanceType:
 def settle(
     resource: Resource,
     found: Found | None,
-    ended: datetime.datetime | None,
+    deleted: datetime.datetime | None,
     window: datetime.timedelta,
 ) -> datetime.datetime | None:
     """Return when a resource ended, given the measures it is about to get.
 
-    ``found`` is the resource in Gnocchi, None where it has none; ``ended`` is the end
-    of its instance that is known here. None stands for a resource that lives on.
+    ``found`` is the resource in Gnocchi, None where it has none; ``deleted`` is the end
+    of its instance that is known here. None leaves all to Gnocchi, which takes back the
+    end of a resource that it gets later measures of.
 
     - The last measures of an instance end it just after them.
-    - A measure of up to ``window`` after the end is a late poll of a guest that was
-      about to go: the end moves behind it.
+    - A measure of up to ``window`` after the deletion is a late poll of a guest that
+      was about to go: the end moves behind it.
     - A measure of a later time comes from a resource that lives again.
     """
-    begun = moment(found["started_at"]) if found else resource.earliest
-    ends = [end for end in (found and moment(found["ended_at"]), ended) if end]
-    end = max(ends, default=None)
+    ended = moment(found["ended_at"]) if found else None
     latest = resource.latest
-    if resource.end is not None:
-        end = max(resource.end, end) if end else resource.end
-    elif end is not None and latest is not None and latest >= end + window:
-        return None
-    if end is None:
-        return None
+    if resource.end is None:
+        if deleted is None or (latest is not None and latest >= deleted + window):
+            return None
+        end = deleted
+    else:
+        end = max(resource.end, deleted) if deleted else resource.end
+    if ended is not None:
+        end = max(end, ended)
+    begun = moment(found["started_at"]) if found else resource.earliest
     # Whatever clock said so, no resource ends before it begins, or at its last measure.
-    before = [each + END_MARGIN for each in (latest, begun) if each and each >= end]
-    return max(before, default=end)
+    behind = [each + END_MARGIN for each in (latest, begun) if each and each >= end]
+    return max(behind, default=end)
 
 
 class Ends:
@@ -147,35 +152,6 @@ class Ends:
                 count += self._end(each_type, resource, end, now)
         return count
 
-    def take_back(self, instance_id: str) -> None:
-        """Let an instance live on that had been ended, and what ended with it.
-
-        :raises Unavailable: where Gnocchi is
-        """
-        found = self._gnocchi.find(self._instance.name, [instance_id])
-        if instance_id not in found:
-            return
-        instance = found[instance_id]
-        ended = moment(instance["ended_at"])
-        if ended is None:
-            return
-        as_of = End(
-            resource_type=self._instance.name,
-            resource_id=instance_id,
-            ended_at=ended,
-            associated=True,
-        )
-        resources = [(self._instance.name, instance)]
-        for resource_type, resource, _ in self._associated({instance_id: as_of}):
-            # One that was detached before has an end of its own.
-            if (own := moment(resource["ended_at"])) is not None and own >= ended:
-                resources.append((resource_type, resource))
-        for resource_type, resource in resources:
-            self._gnocchi.update(
-                resource_type, resource["original_resource_id"], {"ended_at": None}
-            )
-            DELIVERIES.count(Delivery.REVIVED)
-
     def _associated(self, ends: Mapping[str, End]) -> Iterator[tuple[str, Found, End]]:
         """Yield the disks and interfaces of instances, those detached long ago too."""
         wanted = [end.resource_id for end in ends.values() if end.associated]
@@ -209,7 +185,9 @@ class Ends:
                 resource["original_resource_id"],
                 {"ended_at": wanted.isoformat()},
             )
-        except Gone:
+        except (Failed, Refused) as error:
+            # It may be gone; if it is not, it will be looked at again.
+            LOG.info("%s was not ended: %s", resource["original_resource_id"], error)
             return 0
         DELIVERIES.count(Delivery.ENDED_AGAIN if taken_back else Delivery.ENDED)
         return 1

@@ -19,7 +19,12 @@ from ceilometer.sample import Sample
 
 from ceilo_nova_usage import conf as options
 from ceilo_nova_usage.delivery.bounded_log import BoundedLog, one_line
-from ceilo_nova_usage.delivery.gnocchi.api import Gnocchi, Refused, Unavailable
+from ceilo_nova_usage.delivery.gnocchi.api import (
+    Failed,
+    Gnocchi,
+    Refused,
+    Unavailable,
+)
 from ceilo_nova_usage.delivery.gnocchi.drainer import Drainer
 from ceilo_nova_usage.delivery.gnocchi.ends import Ends, InstanceType
 from ceilo_nova_usage.delivery.gnocchi.resources import grouped
@@ -32,10 +37,9 @@ __all__ = ["Drained", "SpoolingGnocchiPublisher"]
 
 LOG = logging.getLogger(__name__)
 
-# Rows of the spool, one a resource, that are sent in one request: at most, and at least
-# where Gnocchi is too slow for more.
+# Rows of the spool, one a resource, that are sent in one request: at most. They get
+# fewer, down to one, while Gnocchi fails.
 _MOST_ROWS = 1000
-_LEAST_ROWS = 10
 # Seconds that one request may take, where the publisher's URL does not say.
 _TIMEOUT = "30"
 _RESTORED = "compute.instance.restore.end"
@@ -262,12 +266,33 @@ class SpoolingGnocchiPublisher(stock.GnocchiPublisher):  # type: ignore[misc]
             return self._ends.sweep() > 0
         try:
             self._send_rows(rows)
-        except Unavailable:
-            # Perhaps it was too much for one request.
-            self._rows = max(_LEAST_ROWS, len(rows) // 2)
-            raise
+        except Unavailable as error:
+            # Perhaps it was too much for one request, or for one row's sake.
+            self._rows = max(1, len(rows) // 2)
+            if len(rows) > 1 or not isinstance(error, Failed):
+                raise
+            self._refuse_culprit(rows[0], error)
         self._rows = min(_MOST_ROWS, self._rows * 2)
         return True
+
+    def _refuse_culprit(self, row: Row, error: Failed) -> None:
+        """Refuse the one row that makes Gnocchi fall over while others do not.
+
+        :raises Unavailable: where nothing shows that it is the row's fault
+        """
+        others = (
+            each
+            for each in self._spool.waiting(_MOST_ROWS)
+            if each.resource_id != row.resource_id
+        )
+        other = next(others, None)
+        if other is None:
+            raise error
+        self._send_rows([other])
+        try:
+            self._send_rows([row])
+        except Failed:
+            self._refuse(row, str(error))
 
     def _send_rows(self, rows: Sequence[Row]) -> dict[int, str]:
         """Send rows of the spool; return why some were refused."""
@@ -283,19 +308,22 @@ class SpoolingGnocchiPublisher(stock.GnocchiPublisher):  # type: ignore[misc]
             alone = self._write([(sample, row.accepted_at) for sample in row.samples])
             if resource_id in alone:
                 said_no[row.seq] = alone[resource_id]
-        for seq, reason in said_no.items():
-            self._spool.refuse([seq], reason)
-            row = next(each for each in rows if each.seq == seq)
-            DELIVERIES.count(Delivery.REFUSED, number=len(row.samples))
-            self._log.log(
-                logging.ERROR,
-                f"refused {reason[:80]}",
-                "Gnocchi refuses the samples of %s, which the spool keeps: %s",
-                one_line(row.resource_id),
-                one_line(reason),
-            )
+        for row in rows:
+            if row.seq in said_no:
+                self._refuse(row, said_no[row.seq])
         self._spool.remove([row.seq for row in rows if row.seq not in said_no])
         return said_no
+
+    def _refuse(self, row: Row, reason: str) -> None:
+        self._spool.refuse([row.seq], reason)
+        DELIVERIES.count(Delivery.REFUSED, number=len(row.samples))
+        self._log.log(
+            logging.ERROR,
+            f"refused {reason[:80]}",
+            "Gnocchi refuses the samples of %s, which the spool keeps: %s",
+            one_line(row.resource_id),
+            one_line(reason),
+        )
 
     def _end_of(self, definition: Any, event: Event) -> End | None:
         attributes = definition.event_attributes(event)
@@ -309,19 +337,15 @@ class SpoolingGnocchiPublisher(stock.GnocchiPublisher):  # type: ignore[misc]
         )
 
     def _restore(self, event: Event) -> None:
-        """Take back the end of an instance that was not deleted after all."""
+        """Let an instance live that was not deleted after all.
+
+        Gnocchi's API cannot take an end back; the next measure does.
+        """
         traits = {trait.name: trait.value for trait in event.traits}
-        instance_id = str(traits.get("instance_id"))
         try:
-            self._spool.forget_ends([instance_id])
-            self._ends.take_back(instance_id)
-        except (Unavailable, Refused, SpoolError) as error:
-            self._log.warning(
-                "restored",
-                "The end of restored instance %s stays until it is polled again: %s",
-                one_line(instance_id),
-                error,
-            )
+            self._spool.forget_ends([str(traits.get("instance_id"))])
+        except SpoolError as error:
+            self._log.warning("restored", "A restored instance may be ended: %s", error)
 
     def _wake(self) -> None:
         if self._drainer is not None:

@@ -144,7 +144,8 @@ class Writer:
                     self._forget_end(resource.instance_id)
                     DELIVERIES.count(Delivery.REVIVED)
                 if found is not None:
-                    self._current.remember(resource, found, lives=end is None)
+                    lives = end is None and found["ended_at"] is None
+                    self._current.remember(resource, found, lives=lives)
                 return
             refused[resource.id] = "it is made and removed again and again"
         except Refused as error:
@@ -178,8 +179,8 @@ class Writer:
             for name, value in resource.attributes.items()
             if not _same(found.get(name), value)
         }
-        if moment(found["ended_at"]) != end:
-            changes["ended_at"] = end and end.isoformat()
+        if end is not None and moment(found["ended_at"]) != end:
+            changes["ended_at"] = end.isoformat()
         if changes:
             self._gnocchi.update(resource.type, resource.id, changes)
             DELIVERIES.count(Delivery.UPDATED)

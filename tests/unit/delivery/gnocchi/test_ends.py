@@ -61,17 +61,19 @@ def settled(resource, found, ended=None):
         pytest.param(
             resource(latest=9, end=10), found(ended=5), None, 10, id="earlier end found"
         ),
+        pytest.param(resource(latest=9), found(ended=10), 10, 10, id="before the end"),
+        pytest.param(resource(latest=10), found(ended=10), 10, 10.001, id="at the end"),
         pytest.param(
-            resource(latest=9), found(ended=10), None, 10, id="before the end"
+            resource(latest=609), found(ended=10), 10, 609.001, id="a late poll"
         ),
         pytest.param(
-            resource(latest=10), found(ended=10), None, 10.001, id="at the end"
+            resource(latest=300), found(ended=400), 10, 400, id="a late poll, end moved"
         ),
         pytest.param(
-            resource(latest=600), found(ended=10), None, 600.001, id="a late poll"
+            resource(latest=610), found(ended=400), 10, None, id="alive again"
         ),
         pytest.param(
-            resource(latest=610), found(ended=10), None, None, id="alive again"
+            resource(latest=12), found(ended=10), None, None, id="deleted elsewhere"
         ),
         pytest.param(
             resource(latest=12), None, 10, 12.001, id="a late poll of a new resource"
@@ -85,7 +87,7 @@ def settled(resource, found, ended=None):
     ],
 )
 def test_end(measures, in_gnocchi, known_here, end):
-    """A resource ends after its last measure, at the latest end that is known."""
+    """A resource ends after its last measure; None leaves its end as it is."""
     assert settled(measures, in_gnocchi, known_here) == end
 
 
@@ -93,17 +95,31 @@ def test_end(measures, in_gnocchi, known_here, end):
     latest=st.integers(0, 2000),
     last=st.booleans(),
     ended=st.none() | st.integers(0, 2000),
-    known=st.none() | st.integers(0, 2000),
+    deleted=st.none() | st.integers(0, 2000),
     started=st.integers(0, 2000),
 )
-def test_no_end_before_a_measure(latest, last, ended, known, started):
-    """Where there is an end, it lies after every measure and after the beginning."""
-    in_gnocchi = found(ended=ended, started=started)
+def test_no_end_before_a_measure(latest, last, ended, deleted, started):
+    """An end lies after every measure and the beginning; last measures have one."""
     end = settled(
-        resource(latest=latest, end=latest + 0.001 if last else None), in_gnocchi, known
+        resource(latest=latest, end=latest + 0.001 if last else None),
+        found(ended=ended, started=started),
+        deleted,
     )
-    if end is not None:
+    if last or end is not None:
+        assert end is not None
         assert end > latest
         assert end >= started
-    elif last:
-        pytest.fail("the last measures did not end it")
+        assert ended is None or end >= ended
+
+
+@given(st.lists(st.integers(1, 599), min_size=1, max_size=20))
+def test_a_living_resource_is_not_ended_for_ever(gaps):
+    """Polls that go on after a deletion take the end back, however close they are."""
+    ended, now = 10, 10
+    for gap in gaps:
+        now += gap
+        end = settled(resource(latest=now), found(ended=ended), 10)
+        assert (end is None) == (now >= 610)
+        if end is None:
+            break
+        ended = end
