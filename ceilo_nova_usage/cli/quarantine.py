@@ -204,7 +204,7 @@ def _row(each: Kept, *, as_text: bool) -> tuple[Any, ...]:
     when = each.quarantined_at
     row = (
         each.id,
-        when.isoformat(timespec="seconds") if when else None,
+        when.isoformat(timespec="seconds" if as_text else "auto") if when else None,
         each.message_id,
         each.event_type,
         each.samples,
