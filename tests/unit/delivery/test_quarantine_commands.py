@@ -25,6 +25,7 @@ PARTLY = handwritten.legacy({**BLOCK, "cpu": "fast"})
 KILLED = """\
 import os, signal, sys
 from ceilo_nova_usage.cli import app
+from ceilo_nova_usage.delivery import kept
 kept.rewrite = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 app.main(sys.argv[1:])
 """
