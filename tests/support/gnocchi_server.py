@@ -129,5 +129,5 @@ class Gnocchi:
         assert self.api.pid
         try:
             return requests.get(self.url, auth=(USER, ""), timeout=5).ok
-        except requests.ConnectionError:
+        except requests.RequestException:
             return False
