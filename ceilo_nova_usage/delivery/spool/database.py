@@ -132,7 +132,7 @@ class Database:
                     except sqlite3.DatabaseError as error:
                         if _tells_damage(error):
                             self._put_aside(error)
-                        elif self._is_current():
+                        elif self._path is None or self._is_current():
                             raise
                     else:
                         if self._is_current():
