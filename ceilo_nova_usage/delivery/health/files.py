@@ -63,7 +63,7 @@ def write(directory: pathlib.Path, name: str, families: Iterable[Metric]) -> Non
 
     :raises OSError: where it cannot be written
     """
-    directory.mkdir(mode=_DIRECTORY_MODE, parents=True, exist_ok=True)
+    _make(directory)
     path = directory / f"{_STEM}{name}{_SUFFIX}"
     with replacing(path, mode=_MODE, durable=False) as file:
         file.write(text(families))
@@ -79,8 +79,8 @@ def read(directory: pathlib.Path) -> list[Written]:
     for path in _files(directory):
         with contextlib.suppress(FileNotFoundError):
             written_at = path.stat().st_mtime
-            content = path.read_text(encoding="utf-8")
             try:
+                content = path.read_text(encoding="utf-8")
                 families = list(text_string_to_metric_families(content))
             except ValueError as error:
                 raise ValueError(f"{path}: no metrics: {error}") from error
@@ -112,9 +112,16 @@ def alone(directory: pathlib.Path) -> Iterator[bool]:
 
     :raises OSError: where the directory cannot be written
     """
-    directory.mkdir(mode=_DIRECTORY_MODE, parents=True, exist_ok=True)
+    _make(directory)
     with Lock(directory / ".lock") as lock:
         yield lock.acquire(wait=False)
+
+
+def _make(directory: pathlib.Path) -> None:
+    if not directory.is_dir():
+        directory.mkdir(parents=True, exist_ok=True)
+        # Whatever the process's umask is.
+        directory.chmod(_DIRECTORY_MODE)
 
 
 def _files(directory: pathlib.Path) -> list[pathlib.Path]:

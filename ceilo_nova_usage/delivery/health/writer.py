@@ -6,6 +6,7 @@ import logging
 import os
 import secrets
 import threading
+import time
 from collections.abc import Callable
 
 from prometheus_client.metrics_core import Metric
@@ -31,17 +32,15 @@ class Writer:
     file then, once it is stale.
     """
 
-    def __init__(self, settings: Settings, interval: float = files.INTERVAL) -> None:
+    def __init__(self, settings: Settings) -> None:
         if settings.metrics_dir is None:
             raise ValueError("there is no directory for metrics")
         self._settings = settings
         self._directory = settings.metrics_dir
-        self._interval = interval
         self._log = BoundedLog(LOG, settings.log_interval)
         self._spool = _spool(settings)
         # In two containers two processes may have one number.
         self.process = f"{os.getpid()}-{secrets.token_hex(2)}"
-        self._ended = threading.Event()
         self._thread = threading.Thread(
             target=self._run, name="nova-usage-metrics", daemon=True
         )
@@ -49,12 +48,6 @@ class Writer:
     def start(self) -> None:
         """Begin; the first files are written at once."""
         self._thread.start()
-
-    def stop(self) -> None:
-        """End, with the last counts on file."""
-        self._ended.set()
-        self._thread.join()
-        self.write()
 
     def write(self) -> None:
         """Write the files; what goes wrong is logged, at a bounded rate."""
@@ -78,9 +71,9 @@ class Writer:
         )
 
     def _run(self) -> None:
-        self.write()
-        while not self._ended.wait(self._interval):
+        while True:
             self.write()
+            time.sleep(files.INTERVAL)
 
 
 def shared(
