@@ -22,6 +22,7 @@ from oslo_config import cfg
 from ceilo_nova_usage import conf as options
 from ceilo_nova_usage import deployment
 from ceilo_nova_usage.cli import logs, samples
+from ceilo_nova_usage.cli.arguments import aware_time
 from ceilo_nova_usage.cli.configuration import add_config_file
 from ceilo_nova_usage.delivery import kept, redelivery
 from ceilo_nova_usage.delivery.bounded_log import one_line
@@ -128,11 +129,11 @@ def _add_filter(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--since",
         metavar="TIME",
-        type=_time,
+        type=aware_time,
         help="those kept at this time or later, in ISO 8601; UTC unless it says else",
     )
     group.add_argument(
-        "--until", metavar="TIME", type=_time, help="those kept before this time"
+        "--until", metavar="TIME", type=aware_time, help="those kept before this time"
     )
 
 
@@ -144,14 +145,6 @@ def _filter(parsed_args: argparse.Namespace) -> _Filter:
         since=parsed_args.since,
         until=parsed_args.until,
     )
-
-
-def _time(text: str) -> datetime.datetime:
-    try:
-        when = datetime.datetime.fromisoformat(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"no time in ISO 8601: {error}") from error
-    return when if when.tzinfo else when.replace(tzinfo=datetime.UTC)
 
 
 def _directory(conf: cfg.ConfigOpts) -> pathlib.Path:

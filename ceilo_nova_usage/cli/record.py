@@ -21,6 +21,7 @@ from cliff import command
 from oslo_config import cfg
 
 from ceilo_nova_usage.cli import logs
+from ceilo_nova_usage.cli.arguments import positive
 from ceilo_nova_usage.recording.anonymization import Anonymizer
 from ceilo_nova_usage.recording.recorder import Recorder, RecordingFile
 from ceilo_nova_usage.recording.redaction import redact
@@ -97,13 +98,13 @@ class Record(command.Command):
         choice.add_argument(
             "--count",
             metavar="N",
-            type=_positive(int),
+            type=positive(int),
             help="end after so many notifications",
         )
         choice.add_argument(
             "--duration",
             metavar="SECONDS",
-            type=_positive(float),
+            type=positive(float),
             help="end after so long",
         )
         privacy = parser.add_argument_group("privacy")
@@ -220,13 +221,3 @@ def _regex(text: str) -> str:
     except re.error as error:
         raise argparse.ArgumentTypeError(f"no regular expression: {error}") from error
     return text
-
-
-def _positive(kind: Callable[[str], Any]) -> Callable[[str], Any]:
-    def positive(text: str) -> Any:
-        value = kind(text)
-        if not value > 0:
-            raise argparse.ArgumentTypeError(f"{text} is not above 0")
-        return value
-
-    return positive

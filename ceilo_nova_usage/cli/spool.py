@@ -16,6 +16,7 @@ from oslo_config import cfg
 
 from ceilo_nova_usage import conf as options
 from ceilo_nova_usage import deployment
+from ceilo_nova_usage.cli.arguments import aware_time, positive
 from ceilo_nova_usage.cli.configuration import add_config_file
 from ceilo_nova_usage.cli.samples import fields_of
 from ceilo_nova_usage.delivery.spool import Held, Row, Selection, Spool, SpoolState
@@ -68,7 +69,7 @@ class List(_SpoolCommand, lister.Lister):
         parser.add_argument(
             "--limit",
             metavar="N",
-            type=_positive,
+            type=positive(int),
             default=1000,
             help="show so many lines at most (default: 1000)",
         )
@@ -158,7 +159,7 @@ class Drop(_SpoolCommand):
         meant.add_argument(
             "--before",
             metavar="TIME",
-            type=_time,
+            type=aware_time,
             help="what the spool accepted before this time, in ISO 8601, UTC if it "
             "does not say",
         )
@@ -253,15 +254,3 @@ def _url(conf: cfg.ConfigOpts) -> str:
 
 def _seconds(age: datetime.timedelta) -> int:
     return int(age.total_seconds())
-
-
-def _time(text: str) -> datetime.datetime:
-    time = datetime.datetime.fromisoformat(text)
-    return time if time.tzinfo else time.replace(tzinfo=datetime.UTC)
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not above 0")
-    return number
