@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ceilometer.pipeline.base import PublishContext
 
 from ceilo_nova_usage.checks.finding import Finding, failure, warning
-from ceilo_nova_usage.checks.subject import Subject
+from ceilo_nova_usage.checks.subject import CannotTell, Subject
 from ceilo_nova_usage.conf import GROUP
 from ceilo_nova_usage.handlers.base import UsageHandler
 from ceilo_nova_usage.recording import endpoints
@@ -21,7 +21,12 @@ def check(subject: Subject) -> Iterator[Finding]:
         yield failure(
             "The agent makes no samples: add 'meter' to [notification] pipelines."
         )
-    chosen = subject.settings.events
+    try:
+        chosen = subject.settings.events
+    except CannotTell as error:
+        # Here it is the finding itself: each of the agent's workers ends.
+        yield failure(str(error))
+        return
     if not chosen:
         yield warning(
             "Metering is switched off: name the families of notifications to meter in "

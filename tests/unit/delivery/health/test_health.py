@@ -418,80 +418,81 @@ def test_a_file_that_is_no_metrics_is_named(deployment, health, content):
     assert rows["quarantine_notifications", ""] == 0
 
 
-class TestFailOn:
-    """``--fail-on``: a finding makes the exit status 1, and says what to do."""
+@pytest.fixture(name="fails")
+def _fails(health):
+    """Tell which findings make the command fail, one by one, and with any."""
 
-    @pytest.fixture(name="fails")
-    def _fails(self, health):
-        """Tell which findings make the command fail, one by one, and with any."""
+    def fails():
+        failing = set()
+        for name in (*findings.FINDINGS, "any"):
+            result, _ = health("--fail-on", name)
+            if result.status:
+                assert result.status == 1
+                assert name == "any" or result.err.startswith(f"{name}: ")
+                failing.add(name)
+        assert ("any" in failing) == (len(failing) > 1 or failing == {"any"})
+        return failing - {"any"}
 
-        def fails():
-            failing = set()
-            for name in (*findings.FINDINGS, "any"):
-                result, _ = health("--fail-on", name)
-                if result.status:
-                    assert result.status == 1
-                    assert name == "any" or result.err.startswith(f"{name}: ")
-                    failing.add(name)
-            assert ("any" in failing) == (len(failing) > 1 or failing == {"any"})
-            return failing - {"any"}
+    return fails
 
-        return fails
 
-    def test_a_stopped_agent(self, fails, settings):
-        """Nobody writes any more, or ever did."""
-        assert fails() == {"stopped"}
-        Writer(settings).write()
-        assert fails() == set()
+def test_fail_on_a_stopped_agent(fails, settings):
+    """Nobody writes any more, or ever did."""
+    assert fails() == {"stopped"}
+    Writer(settings).write()
+    assert fails() == set()
 
-    def test_a_quarantine_with_something_in_it(self, fails, settings, deployment):
-        """One notification is enough."""
-        Writer(settings).write()
-        faults = Faults()
-        faults.add("payload", Reason.MISSING, "is missing")
-        quarantine = Quarantine(deployment.quarantine, max_bytes=65536, max_files=2)
-        quarantine.keep(BROKEN, None, faults, 0)
 
-        assert fails() == {"quarantine"}
+def test_fail_on_a_quarantine_with_something_in_it(fails, settings, deployment):
+    """One notification is enough."""
+    Writer(settings).write()
+    faults = Faults()
+    faults.add("payload", Reason.MISSING, "is missing")
+    quarantine = Quarantine(deployment.quarantine, max_bytes=65536, max_files=2)
+    quarantine.keep(BROKEN, None, faults, 0)
 
-    def test_samples_that_gnocchi_refused(self, fails, settings, deployment):
-        """They wait for somebody, not for Gnocchi."""
-        Writer(settings).write()
-        conf = configured.configuration([str(deployment.conf)])
-        spool, _ = _spooled(deployment, Agent(conf), GOOD)
-        spool.refuse([row.seq for row in spool.waiting(1000)], "no such policy")
+    assert fails() == {"quarantine"}
 
-        assert fails() == {"refused"}
 
-    def test_samples_that_wait_for_long(self, fails, settings, deployment, monkeypatch):
-        """Longer than Gnocchi is ever away for."""
-        Writer(settings).write()
-        conf = configured.configuration([str(deployment.conf)])
-        _spooled(deployment, Agent(conf), GOOD)
-        assert fails() == set()
+def test_fail_on_samples_that_gnocchi_refused(fails, settings, deployment):
+    """They wait for somebody, not for Gnocchi."""
+    Writer(settings).write()
+    conf = configured.configuration([str(deployment.conf)])
+    spool, _ = _spooled(deployment, Agent(conf), GOOD)
+    spool.refuse([row.seq for row in spool.waiting(1000)], "no such policy")
 
-        monkeypatch.setattr(findings, "OLD", 0.001)
+    assert fails() == {"refused"}
 
-        assert fails() == {"spool-old"}
 
-    def test_a_spool_that_is_nearly_full(self, fails, deployment):
-        """Before notifications have to wait on the bus."""
-        deployment.configure(
-            options={"spool_warn_percent": 1, "spool_max_bytes": 2**20}
-        )
-        conf = configured.configuration([str(deployment.conf)])
-        Writer(options.load(conf)).write()
-        _spooled(deployment, Agent(conf), GOOD)
+def test_fail_on_samples_that_wait_for_long(fails, settings, deployment, monkeypatch):
+    """Longer than Gnocchi is ever away for."""
+    Writer(settings).write()
+    conf = configured.configuration([str(deployment.conf)])
+    _spooled(deployment, Agent(conf), GOOD)
+    assert fails() == set()
 
-        assert fails() == {"spool-full"}
+    monkeypatch.setattr(findings, "OLD", 0.001)
 
-    def test_a_spool_that_was_damaged(self, fails, settings, deployment):
-        """What was put aside is not sent by anyone."""
-        Writer(settings).write()
-        conf = configured.configuration([str(deployment.conf)])
-        spool, _ = _spooled(deployment, Agent(conf), GOOD)
-        spool.close()
-        (file,) = deployment.spool.glob("spool-*.db")
-        file.write_bytes(b"x" * 100_000)
+    assert fails() == {"spool-old"}
 
-        assert "damaged" in fails()
+
+def test_fail_on_a_spool_that_is_nearly_full(fails, deployment):
+    """Before notifications have to wait on the bus."""
+    deployment.configure(options={"spool_warn_percent": 1, "spool_max_bytes": 2**20})
+    conf = configured.configuration([str(deployment.conf)])
+    Writer(options.load(conf)).write()
+    _spooled(deployment, Agent(conf), GOOD)
+
+    assert fails() == {"spool-full"}
+
+
+def test_fail_on_a_spool_that_was_damaged(fails, settings, deployment):
+    """What was put aside is not sent by anyone."""
+    Writer(settings).write()
+    conf = configured.configuration([str(deployment.conf)])
+    spool, _ = _spooled(deployment, Agent(conf), GOOD)
+    spool.close()
+    (file,) = deployment.spool.glob("spool-*.db")
+    file.write_bytes(b"x" * 100_000)
+
+    assert "damaged" in fails()
