@@ -13,7 +13,10 @@ import pytest
 import stevedore
 import yaml
 
-from ceilo_nova_usage import conf, errors
+from ceilo_nova_usage import checks, conf, errors
+from ceilo_nova_usage.delivery.health import findings, metrics
+from ceilo_nova_usage.delivery.kept import State
+from ceilo_nova_usage.delivery.spool import SpoolState
 from ceilo_nova_usage.delivery.tally import Outcome
 from ceilo_nova_usage.handlers.base import UsageHandler
 from ceilo_nova_usage.meters.meter import Meter, Scope
@@ -24,6 +27,17 @@ TOP = pathlib.Path(__file__).parents[2]
 DOC = TOP / "doc" / "source"
 EXAMPLE = DOC / "developer" / "example"
 DELETION = FIXTURES / "compute.instance.delete.start" / "nova-34.0.0.json"
+
+SPOOL = SpoolState(
+    waiting_rows=0,
+    waiting_samples=0,
+    refused_rows=0,
+    refused_samples=0,
+    bytes_used=0,
+    bytes_bound=1,
+    oldest_accepted_at=None,
+)
+QUARANTINE = State(notifications=0, files=0, bytes=0, bytes_bound=1)
 
 RESOURCES = {
     Scope.DISK: "uuid-device",
@@ -117,6 +131,40 @@ def test_every_outcome_is_documented():
     """So it is with what is counted."""
     documented = [row[0] for row in table("operator/quarantine.rst", "Outcome")]
     assert sorted(documented) == sorted(Outcome)
+
+
+def test_every_metric_is_documented():
+    """Whoever finds a metric, or a label of it, finds it in the table."""
+    found = {}
+    for family in [
+        *metrics.of_process("1-abcd"),
+        *metrics.of_spool(SPOOL),
+        *metrics.of_quarantine(QUARANTINE),
+    ]:
+        name = family.name.removeprefix(metrics.PREFIX)
+        found[name + "_total" * (family.type == "counter")] = {
+            label for sample in family.samples for label in sample.labels
+        }
+    documented = {
+        row[0]: set(filter(None, row[1].split(", ")))
+        for row in table("operator/health.rst", "Metric")
+    }
+    assert found.keys() == documented.keys()
+    for name, labels in found.items():
+        # What did not happen yet has no values.
+        assert labels in (documented[name], set())
+
+
+def test_every_finding_of_the_health_is_documented():
+    """What '--fail-on' takes is what the table has."""
+    documented = [row[0] for row in table("operator/health.rst", "Finding")]
+    assert documented == list(findings.FINDINGS)
+
+
+def test_every_check_is_documented():
+    """The checks are told of in the order in which the command makes them."""
+    documented = [row[0] for row in table("operator/upgrade-check.rst", "Check")]
+    assert documented == [title for title, _ in checks.CHECKS]
 
 
 def test_every_option_is_documented():

@@ -3,7 +3,7 @@
 """The metrics: their names, their labels, what they count."""
 
 import datetime
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from importlib import metadata
 from typing import TypeAlias
 
@@ -84,12 +84,15 @@ def of_process(process: str) -> list[Metric]:
             "samples",
             "Samples on their way to Gnocchi, by what became of them; one that the "
             "spool held is sent or refused later.",
-            _by_outcome(delivered, _SAMPLES, labels),
+            _of_samples(delivered, labels),
         ),
         _counter(
             "resources",
             "Changes that were made to Gnocchi's resources.",
-            _by_outcome(delivered, _RESOURCES, labels),
+            [
+                ({**labels, "outcome": outcome}, delivered.get((outcome, ""), 0))
+                for outcome in _RESOURCES
+            ],
         ),
         _counter(
             "held_up",
@@ -185,12 +188,9 @@ def _filled(family: Metric, suffix: str, values: _Values) -> Metric:
     return family
 
 
-def _by_outcome(
-    counts: _Counts, outcomes: Sequence[str], labels: Mapping[str, str]
-) -> _Values:
-    """Return the counts of some outcomes; 0 of one that did not happen yet."""
-    shown = {(outcome, ""): 0 for outcome in outcomes}
-    shown |= {key: count for key, count in counts.items() if key[0] in outcomes}
+def _of_samples(counts: _Counts, labels: Mapping[str, str]) -> _Values:
+    shown = {(outcome, ""): 0 for outcome in _SAMPLES}
+    shown |= {key: count for key, count in counts.items() if key[0] in _SAMPLES}
     return [
         ({**labels, "outcome": outcome, "reason": reason}, count)
         for (outcome, reason), count in sorted(shown.items())
