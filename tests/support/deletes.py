@@ -190,7 +190,7 @@ def deletes(
     collected_at: datetime.datetime | None = None,
     **options: Any,
 ) -> Iterator[Delete]:
-    """Give the deletes of so many instances, unversioned, read one second apart.
+    """Give the deletes of so many instances, unversioned, ten of them read a second.
 
     :param run: what keeps these instances apart from any other test's
     :param collected_at: when the last one was read; now, if not given
@@ -198,7 +198,7 @@ def deletes(
     """
     last = (collected_at or datetime.datetime.now(datetime.UTC)).replace(microsecond=0)
     for index in range(number):
-        read_at = last - datetime.timedelta(seconds=number - 1 - index)
+        read_at = last - datetime.timedelta(seconds=(number - 1 - index) // 10)
         yield Instance(run=run, number=index, collected_at=read_at, **options).legacy()
 
 

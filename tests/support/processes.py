@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A server of a test's own: started, watched, stopped or killed by its process id.
 
-It stays in the test's process group, so that whatever ends the group ends it too.
+It does not outlive the test, however that ends: the kernel tells it when its parent is
+gone.
 """
 
 from __future__ import annotations
@@ -43,7 +44,11 @@ class Server:
     ) -> None:
         self.name = name
         self.log = log
-        self._command = [str(word) for word in command]
+        self._command = [
+            *("setpriv", "--pdeathsig", stop_signal.name),
+            "--",
+            *(str(word) for word in command),
+        ]
         self._user = user
         self._stop_signal = stop_signal
         self._process: subprocess.Popen[bytes] | None = None

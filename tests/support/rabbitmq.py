@@ -26,6 +26,9 @@ CONTROL = SERVER.with_name("rabbitmqctl")
 START_TIMEOUT = 90.0
 STOP_TIMEOUT = 30.0
 
+#: The kernel ends both processes when the test is gone, however that came about.
+_WITH_US = ("setpriv", "--pdeathsig", "TERM", "--")
+
 AMQP_GREETING = b"AMQP\x00\x00\x09\x01"
 METHOD_FRAME = b"\x01"
 
@@ -96,7 +99,10 @@ class RabbitMQ:
         environment = self._environment()
         with (self._directory / "output.log").open("ab") as output:
             self._epmd = subprocess.Popen(
-                [epmd, "-address", "127.0.0.1", "-port", str(self._epmd_port)],
+                [
+                    *_WITH_US,
+                    *(epmd, "-address", "127.0.0.1", "-port", str(self._epmd_port)),
+                ],
                 env=environment,
                 stdout=output,
                 stderr=output,
@@ -104,7 +110,7 @@ class RabbitMQ:
             # RABBITMQ_ALLOW_INPUT lets the script become the server, so that the id
             # we hold is the server's own; -noinput then takes the input away again.
             self._server = subprocess.Popen(
-                [str(SERVER), "-noinput"],
+                [*_WITH_US, str(SERVER), "-noinput"],
                 env=environment,
                 cwd=self._directory,
                 stdin=subprocess.DEVNULL,
