@@ -189,7 +189,7 @@ def _filled(family: Metric, suffix: str, values: _Values) -> Metric:
 
 
 def _of_samples(counts: _Counts, labels: Mapping[str, str]) -> _Values:
-    shown = {(outcome, ""): 0 for outcome in _SAMPLES}
+    shown: dict[tuple[str, str], int] = {(outcome, ""): 0 for outcome in _SAMPLES}
     shown |= {key: count for key, count in counts.items() if key[0] in _SAMPLES}
     return [
         ({**labels, "outcome": outcome, "reason": reason}, count)
