@@ -33,8 +33,8 @@ class EndStore(Protocol):
     def due_ends(self, now: datetime.datetime, limit: int) -> list[End]:
         """Return ends that it is time to look at."""
 
-    def reschedule_end(self, end: End, next_check: datetime.datetime) -> None:
-        """Look at it again then."""
+    def reschedule_ends(self, looks: Iterable[tuple[End, datetime.datetime]]) -> None:
+        """Look at them again then."""
 
     def forget_ends(self, resource_ids: Collection[str]) -> None:
         """Drop them."""
@@ -125,13 +125,18 @@ class Ends:
         """
         now = self._clock()
         due = self._store.due_ends(now, limit)
-        count = self.apply(due, now) if due else 0
-        for end in due:
-            pause = _FIRST_PAUSE * _FACTOR**end.checks
-            if pause > _LONGEST_PAUSE:
-                self._store.forget_ends([end.resource_id])
-            else:
-                self._store.reschedule_end(end, now + pause)
+        if not due:
+            return 0
+        count = self.apply(due, now)
+        pauses = {end.resource_id: _FIRST_PAUSE * _FACTOR**end.checks for end in due}
+        over = {name for name, pause in pauses.items() if pause > _LONGEST_PAUSE}
+        if over:
+            self._store.forget_ends(over)
+        self._store.reschedule_ends(
+            (end, now + pauses[end.resource_id])
+            for end in due
+            if end.resource_id not in over
+        )
         return count
 
     def apply(self, ends: Iterable[End], now: datetime.datetime | None = None) -> int:

@@ -75,6 +75,8 @@ class SpoolingGnocchiPublisher(stock.GnocchiPublisher):  # type: ignore[misc]
             self._client: Any = None
             self._connect: Callable[[], Any]
             self._client_lock = threading.Lock()
+            self._url = parsed_url
+            self._others: dict[str, SpoolingGnocchiPublisher] = {}
             super().__init__(conf, _with_timeout(parsed_url))
             self._spool = Spool(
                 settings.spool_dir,
@@ -212,7 +214,7 @@ class SpoolingGnocchiPublisher(stock.GnocchiPublisher):  # type: ignore[misc]
                     if str(each.resource_id or "").replace("/", "_") in refused
                 ]
         if samples:
-            self._spool.append(samples)
+            self._spool.append(samples, publisher=self._url.query)
             DELIVERIES.count(Delivery.SPOOLED, number=len(samples))
             self._wake()
 
@@ -295,7 +297,33 @@ class SpoolingGnocchiPublisher(stock.GnocchiPublisher):  # type: ignore[misc]
             self._refuse(row, str(error))
 
     def _send_rows(self, rows: Sequence[Row]) -> dict[int, str]:
-        """Send rows of the spool; return why some were refused."""
+        """Send rows of the spool, each as its publisher would; return what was refused.
+
+        :raises Unavailable: where Gnocchi is
+        """
+        said_no: dict[int, str] = {}
+        for query in dict.fromkeys(row.publisher for row in rows):
+            of_it = [row for row in rows if row.publisher == query]
+            said_no |= self._publisher_of(query)._send_own_rows(of_it)
+        return said_no
+
+    def _publisher_of(self, query: str) -> "SpoolingGnocchiPublisher":
+        """Return the publisher whose URL has these options."""
+        if query == self._url.query:
+            return self
+        if query not in self._others:
+            try:
+                self._others[query] = SpoolingGnocchiPublisher(
+                    self.conf, self._url._replace(query=query), background=False
+                )
+            except AgentRefused:
+                # It was configured otherwise when the samples came.
+                LOG.error("Samples of gnocchi-spool://?%s go as this one's", query)
+                self._others[query] = self
+        return self._others[query]
+
+    def _send_own_rows(self, rows: Sequence[Row]) -> dict[int, str]:
+        """Send rows that are to be sent by this publisher."""
         refused = self._write(
             [(sample, row.accepted_at) for row in rows for sample in row.samples]
         )

@@ -59,18 +59,21 @@ def due(
 
 
 def reschedule(
-    connection: sqlite3.Connection, end: End, next_check: datetime.datetime
+    connection: sqlite3.Connection, looks: Iterable[tuple[End, datetime.datetime]]
 ) -> None:
-    """Count a look at an end and set the next, unless it changed since."""
-    connection.execute(
+    """Count a look at each end and set the next, unless it changed since."""
+    connection.executemany(
         "UPDATE ends SET next_check = ?, checks = checks + 1 "
         "WHERE resource_id = ? AND resource_type = ? AND ended_at = ?",
-        (
-            as_micros(next_check),
-            as_key(end.resource_id),
-            end.resource_type,
-            as_micros(end.ended_at),
-        ),
+        [
+            (
+                as_micros(next_check),
+                as_key(end.resource_id),
+                end.resource_type,
+                as_micros(end.ended_at),
+            )
+            for end, next_check in looks
+        ],
     )
 
 

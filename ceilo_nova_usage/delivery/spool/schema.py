@@ -26,6 +26,7 @@ _STATEMENTS = (
         seq INTEGER PRIMARY KEY AUTOINCREMENT,
         accepted_at INTEGER NOT NULL,
         resource_id TEXT NOT NULL,
+        publisher TEXT NOT NULL,
         samples INTEGER NOT NULL,
         reason TEXT,
         body BLOB NOT NULL

@@ -68,20 +68,28 @@ class Spool:
         self._database = Database(directory, max_bytes=max_bytes)
         self._log = BoundedLog(LOG, log_interval)
 
-    def append(self, samples: Iterable[Sample], ends: Iterable[End] = ()) -> None:
+    def append(
+        self,
+        samples: Iterable[Sample],
+        ends: Iterable[End] = (),
+        publisher: str = "",
+    ) -> None:
         """Keep samples, a row a resource, and ends, all of them or nothing.
+
+        ``publisher`` says by which of several the samples are to be sent.
 
         :raises SpoolFull: where there is no room
         """
-        rows = _rows_of(samples)
+        rows = _rows_of(samples, publisher)
         ends = list(ends)
         if not rows and not ends:
             return
 
         def append(connection: sqlite3.Connection) -> tuple[int, int]:
             connection.executemany(
-                "INSERT INTO rows (accepted_at, resource_id, samples, body) "
-                "VALUES (?, ?, ?, ?)",
+                "INSERT INTO rows "
+                "(accepted_at, resource_id, publisher, samples, body) "
+                "VALUES (?, ?, ?, ?, ?)",
                 rows,
             )
             ends_table.record(connection, ends)
@@ -256,14 +264,14 @@ class Spool:
             lambda connection: ends_table.due(connection, now, limit), absent=[]
         )
 
-    def reschedule_end(self, end: End, next_check: datetime.datetime) -> None:
-        """Count a look at an end and set the next.
+    def reschedule_ends(self, looks: Iterable[tuple[End, datetime.datetime]]) -> None:
+        """Count a look at each of the ends and set the next.
 
-        ``end`` is as :meth:`due_ends` gave it: one that ended anew since stays due.
+        They are as :meth:`due_ends` gave them: one that ended anew since stays due.
         """
+        taken = list(looks)
         self._database.change(
-            lambda connection: ends_table.reschedule(connection, end, next_check),
-            absent=None,
+            lambda connection: ends_table.reschedule(connection, taken), absent=None
         )
 
     def forget_ends(self, resource_ids: Iterable[str]) -> None:
@@ -296,8 +304,8 @@ class Spool:
     ) -> list[Any]:
         return self._database.read(
             lambda connection: connection.execute(
-                "SELECT seq, accepted_at, resource_id, samples, reason, body "  # noqa: S608
-                f"FROM rows WHERE {where} ORDER BY seq LIMIT ?",
+                "SELECT seq, accepted_at, resource_id, samples, reason, publisher, "  # noqa: S608
+                f"body FROM rows WHERE {where} ORDER BY seq LIMIT ?",
                 (*parameters, limit),
             ).fetchall(),
             absent=[],
@@ -327,13 +335,15 @@ class Spool:
         self.refuse([seq], f"cannot be read: {error}")
 
 
-def _rows_of(samples: Iterable[Sample]) -> list[tuple[int, str, int, bytes]]:
+def _rows_of(
+    samples: Iterable[Sample], publisher: str
+) -> list[tuple[int, str, str, int, bytes]]:
     by_resource: dict[str, list[Sample]] = {}
     for sample in samples:
         by_resource.setdefault(as_key(sample.resource_id), []).append(sample)
     now = as_micros(datetime.datetime.now(datetime.UTC))
     return [
-        (now, resource_id, len(samples), pack(samples))
+        (now, resource_id, publisher, len(samples), pack(samples))
         for resource_id, samples in by_resource.items()
     ]
 
@@ -343,13 +353,14 @@ def _row(fields: Sequence[Any]) -> Row:
 
     :raises Unreadable: where its samples cannot be read
     """
-    seq, accepted_at, resource_id, _, reason, body = fields
+    seq, accepted_at, resource_id, _, reason, publisher, body = fields
     return Row(
         seq=seq,
         accepted_at=as_time(accepted_at),
         resource_id=resource_id,
         samples=unpack(body),
         reason=reason,
+        publisher=publisher,
     )
 
 

@@ -49,7 +49,8 @@ class Row:
     """The samples of one resource that came together, in the order they came.
 
     ``seq`` grows from row to row and is never given twice; ``reason`` says why
-    Gnocchi refused the samples for good, and is None while they wait.
+    Gnocchi refused the samples for good, and is None while they wait. ``publisher`` is
+    what :meth:`Spool.append` was told.
     """
 
     seq: int
@@ -57,6 +58,7 @@ class Row:
     resource_id: str
     samples: list[Sample]
     reason: str | None = None
+    publisher: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

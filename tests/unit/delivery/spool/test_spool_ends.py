@@ -45,7 +45,7 @@ def test_a_look_puts_off_the_next(spool):
     """An end that was looked at is due again then, not before, and counts its looks."""
     spool.record_ends([INSTANCE])
 
-    spool.reschedule_end(INSTANCE, LATER)
+    spool.reschedule_ends([(INSTANCE, LATER)])
 
     assert spool.due_ends(NOW, 10) == []
     assert spool.due_ends(LATER, 10) == [dataclasses.replace(INSTANCE, checks=1)]
@@ -54,8 +54,8 @@ def test_a_look_puts_off_the_next(spool):
 def test_the_longest_due_comes_first(spool):
     """Ends are looked at in the order in which they became due."""
     spool.record_ends([INSTANCE, DISK])
-    spool.reschedule_end(INSTANCE, LATER + datetime.timedelta(seconds=1))
-    spool.reschedule_end(DISK, LATER)
+    spool.reschedule_ends([(INSTANCE, LATER + datetime.timedelta(seconds=1))])
+    spool.reschedule_ends([(DISK, LATER)])
 
     due = spool.due_ends(LATER + datetime.timedelta(hours=1), 10)
 
@@ -68,8 +68,8 @@ def test_the_longest_due_comes_first(spool):
 def test_of_two_times_the_later_counts(spool, first, second):
     """An end that is noted again is looked at anew, and never moves to the past."""
     spool.record_ends([dataclasses.replace(INSTANCE, ended_at=first)])
-    spool.reschedule_end(
-        dataclasses.replace(INSTANCE, ended_at=first), LATER + datetime.timedelta(1)
+    spool.reschedule_ends(
+        [(dataclasses.replace(INSTANCE, ended_at=first), LATER + datetime.timedelta(1))]
     )
 
     spool.record_ends([dataclasses.replace(INSTANCE, ended_at=second)])
@@ -83,7 +83,7 @@ def test_a_look_at_what_changed_since_puts_nothing_off(spool):
     (seen,) = spool.due_ends(NOW, 10)
     spool.record_ends([dataclasses.replace(INSTANCE, ended_at=LATER)])
 
-    spool.reschedule_end(seen, LATER + datetime.timedelta(hours=1))
+    spool.reschedule_ends([(seen, LATER + datetime.timedelta(hours=1))])
 
     assert [end.ended_at for end in spool.due_ends(NOW, 10)] == [LATER]
 
@@ -113,5 +113,5 @@ def test_without_a_spool_nothing_has_ended(spool, directory):
     assert spool.due_ends(NOW, 10) == []
     assert spool.ended(["vm-1"]) == {}
     spool.forget_ends(["vm-1"])
-    spool.reschedule_end(INSTANCE, LATER)
+    spool.reschedule_ends([(INSTANCE, LATER)])
     assert not directory.exists()

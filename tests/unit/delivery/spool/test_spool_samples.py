@@ -125,3 +125,11 @@ def test_a_value_that_json_has_not_is_kept_as_text(spool):
 
     ((came,),) = [row.samples for row in waiting(spool)]
     assert came.resource_metadata == {"launched_at": str(when)}
+
+
+def test_rows_tell_by_which_publisher_they_are_to_be_sent(spool):
+    """Samples of publishers with other options wait in one order, each with its own."""
+    spool.append([sample("a")], publisher="archive_policy=high")
+    spool.append([sample("b")])
+
+    assert [row.publisher for row in spool.waiting(10)] == ["archive_policy=high", ""]
