@@ -12,8 +12,9 @@ __all__ = ["Unreadable", "pack", "unpack"]
 
 # The arguments that a sample cannot do without.
 _REQUIRED = ("name", "type", "unit", "volume", "user_id", "project_id", "resource_id")
-# A sample's metadata repeats what the one before it says: little effort finds that.
+# One sample repeats most of what the one before it says: little effort finds that.
 _EFFORT = 1
+_NOTHING = object()
 
 
 class Unreadable(Exception):
@@ -27,19 +28,29 @@ def pack(samples: Sequence[Sample]) -> bytes:
     floats that are no finite number, and text that is no valid Unicode. This is why
     it is not msgspec that writes it.
     """
-    text = json.dumps(
-        [vars(sample) for sample in samples], separators=(",", ":"), default=str
-    )
+    every = [vars(sample) for sample in samples]
+    # The samples of a reading have most fields in common, their metadata above all.
+    common = {
+        name: value
+        for name, value in (every[0] if every else {}).items()
+        if all(fields.get(name, _NOTHING) is value for fields in every)
+    }
+    own = [
+        {name: value for name, value in fields.items() if name not in common}
+        for fields in every
+    ]
+    text = json.dumps((common, own), separators=(",", ":"), default=str)
     return zlib.compress(text.encode(), _EFFORT)
 
 
 def unpack(body: bytes) -> list[Sample]:
-    """Return the samples of :func:`pack`.
+    """Return the samples of :func:`pack`; metadata that all shared is shared again.
 
     :raises Unreadable: where the bytes were damaged
     """
     try:
-        return [_sample(fields) for fields in json.loads(zlib.decompress(body))]
+        common, own = json.loads(zlib.decompress(body))
+        return [_sample({**common, **fields}) for fields in own]
     except (zlib.error, ValueError, KeyError, TypeError) as error:
         raise Unreadable(f"{type(error).__name__}: {error}") from error
 

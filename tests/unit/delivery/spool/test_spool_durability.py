@@ -44,7 +44,10 @@ FORK = """
 def kill(process):
     """Kill a process as nothing can be prevented from; return what it had printed."""
     process.send_signal(signal.SIGKILL)
-    return process.communicate()[0].splitlines()
+    # Not communicate, which forgets what was read and not yet asked for.
+    printed = process.stdout.read().splitlines()
+    process.wait()
+    return printed
 
 
 def by_resource(rows):
