@@ -23,7 +23,7 @@ from ceilo_nova_usage.delivery.spool import Held, Row, Selection, Spool, SpoolSt
 from ceilo_nova_usage.recording import endpoints
 from ceilo_nova_usage.recording.recorder import RecordingFile
 
-__all__ = ["Drop", "Flush", "List"]
+__all__ = ["Drop", "Flush", "List", "Salvage"]
 
 _COLUMNS = ("resource_id", "state", "rows", "samples", "oldest", "age", "reason")
 _SCHEME = "gnocchi-spool"
@@ -200,6 +200,35 @@ class Drop(_SpoolCommand):
         return 0
 
 
+class Salvage(_SpoolCommand):
+    """Put back into the spool what can be read of a damaged one.
+
+    A damaged file was put aside as 'damaged-spool-TIME.db' ('spool list' names it). Its
+    samples come before what was accepted since, as they would have. What was sent
+    before may be sent again, which does no harm. The file stays; remove it afterwards,
+    with those that are called like it. The exit status is 1 if rows were lost.
+    """
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        """Add which file."""
+        parser = super().get_parser(prog_name)
+        parser.add_argument(
+            "file", metavar="FILE", type=pathlib.Path, help="the damaged file"
+        )
+        return parser
+
+    def take_action(self, parsed_args: argparse.Namespace) -> int:
+        """Read what there is, and keep it."""
+        conf = deployment.configuration(parsed_args.config_file)
+        with self._spool(conf) as spool:
+            salvaged = spool.salvage(parsed_args.file)
+        print(  # noqa: T201
+            f"{salvaged.samples} samples in {salvaged.rows} rows and {salvaged.ends} "
+            f"ends were put back; {salvaged.lost} rows are lost"
+        )
+        return int(salvaged.lost > 0)
+
+
 def _line(held: Held, now: datetime.datetime) -> tuple[Any, ...]:
     return (
         held.resource_id,
@@ -225,7 +254,10 @@ def _summary(
         f"{state.bytes_bound} bytes used ({percent:.0f} %)"
     )
     for path in state.damaged:
-        yield f"{path}: a damaged spool, put aside; nothing in it is sent"
+        yield (
+            f"{path}: a damaged spool that was put aside; nothing in it is sent until "
+            "'spool salvage' puts it back"
+        )
 
 
 def _save(file: RecordingFile, rows: Sequence[Row]) -> None:

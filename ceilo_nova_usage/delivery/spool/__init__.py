@@ -13,6 +13,7 @@ from ceilo_nova_usage.delivery.spool.values import (
     End,
     Held,
     Row,
+    Salvaged,
     Selection,
     SpoolState,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "End",
     "Held",
     "Row",
+    "Salvaged",
     "Selection",
     "Spool",
     "SpoolError",

@@ -218,24 +218,30 @@ class Database:
                 connection.close()
 
     @contextlib.contextmanager
-    def explaining(self) -> Iterator[None]:
-        """Say in the spool's own errors what went wrong, and with which file."""
+    def explaining(self, path: pathlib.Path | None = None) -> Iterator[None]:
+        """Say in the spool's own errors what went wrong, and with which file.
+
+        It is the spool's own unless ``path`` is given.
+        """
         try:
             yield
         except SpoolError:
             raise
         except sqlite3.Error as error:
             code = _primary(error)
-            name = str(self._path or self.directory)
+            name = str(path or self._path or self.directory)
             if code == sqlite3.SQLITE_FULL:
                 raise self._full(name) from error
             if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
                 raise SpoolUnavailable(
                     errno.EAGAIN, f"in use by others for {PATIENCE:.0f} s", name
                 ) from error
+            if path is None:
+                self._forget()
+            if isinstance(error, schema.Damaged):
+                raise SpoolUnavailable(errno.EIO, str(error), name) from error
             if code is None:
                 raise
-            self._forget()
             raise SpoolUnavailable(
                 errno.EIO, f"{error} ({error.sqlite_errorname})", name
             ) from error

@@ -5,6 +5,7 @@
 import contextlib
 import dataclasses
 import datetime
+import itertools
 import logging
 import pathlib
 import sqlite3
@@ -19,11 +20,13 @@ from ceilo_nova_usage.delivery.locks import Lock
 from ceilo_nova_usage.delivery.spool import ends as ends_table
 from ceilo_nova_usage.delivery.spool.body import Unreadable, pack, unpack
 from ceilo_nova_usage.delivery.spool.database import Database
+from ceilo_nova_usage.delivery.spool.salvage import COLUMNS, Wreck
 from ceilo_nova_usage.delivery.spool.values import (
     Dropped,
     End,
     Held,
     Row,
+    Salvaged,
     Selection,
     SpoolState,
     as_key,
@@ -203,6 +206,42 @@ class Spool:
             rows += len(found)
             samples += sum(fields[3] for fields in found)
         return Dropped(rows=rows, samples=samples)
+
+    def salvage(self, path: pathlib.Path) -> Salvaged:
+        """Put back what can be read of a damaged file, in front of what came since.
+
+        Twice does no harm. The file stays as it is.
+
+        :raises SpoolFull: where there is no room for all of it; what fits is put back
+        :raises SpoolUnavailable: where the file is no spool at all
+        """
+        rows = samples = 0
+        with (
+            self._database.explaining(path),
+            contextlib.closing(Wreck(path)) as wreck,
+        ):
+            found = wreck.rows()
+            while some := list(itertools.islice(found, _SOME)):
+                self._database.grow(
+                    lambda connection, some=some: connection.executemany(  # type: ignore[misc]
+                        f"INSERT OR IGNORE INTO rows ({COLUMNS}) "  # noqa: S608
+                        "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                        some,
+                    )
+                )
+                rows += len(some)
+                samples += sum(row[4] for row in some)
+            ends = [
+                End(
+                    resource_id=resource_id,
+                    resource_type=resource_type,
+                    ended_at=as_time(ended_at),
+                    associated=bool(associated),
+                )
+                for resource_id, resource_type, ended_at, associated in wreck.ends()
+            ]
+            self.record_ends(ends)
+            return Salvaged(rows=rows, samples=samples, ends=len(ends), lost=wreck.lost)
 
     def state(self) -> SpoolState:
         """Return how full the spool is, and of what."""

@@ -13,6 +13,7 @@ __all__ = [
     "End",
     "Held",
     "Row",
+    "Salvaged",
     "Selection",
     "SpoolState",
     "as_key",
@@ -92,6 +93,16 @@ class Dropped:
 
     rows: int = 0
     samples: int = 0
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Salvaged:
+    """How much of a damaged spool was put back, and how many rows were lost."""
+
+    rows: int
+    samples: int
+    ends: int
+    lost: int
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
