@@ -7,7 +7,6 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-import keystoneauth1.exceptions
 from gnocchiclient import exceptions
 
 __all__ = [
@@ -26,7 +25,8 @@ Found = Mapping[str, Any]
 
 # Gnocchi gives at most 1000 resources a page, unless it is told otherwise.
 _IDS = 500
-_FELL_OVER = 500
+# Answers that others may not get.
+_FELL_OVER = (403, 404, 405, 406, 500, 501)
 _FOR_GOOD = (
     exceptions.BadRequest,
     exceptions.ResourceTypeNotFound,
@@ -41,7 +41,7 @@ class Unavailable(Exception):
 
 
 class Failed(Unavailable):
-    """Gnocchi fell over (500): because of what it was sent, or of its own troubles."""
+    """Gnocchi fell over (500 and such): of what it was sent, or of its own troubles."""
 
 
 class Refused(Exception):
@@ -97,6 +97,7 @@ class Gnocchi:
 
         :raises Exists: where somebody else has
         """
+        _sendable(resource)
         with _answers():
             try:
                 self._client().resource.create(resource_type, dict(resource))
@@ -110,6 +111,7 @@ class Gnocchi:
 
         :raises Gone: where there is no such resource
         """
+        _sendable(changes)
         with _answers():
             try:
                 self._client().resource.update(
@@ -123,6 +125,7 @@ class Gnocchi:
 
         :raises Refused: where one of the metrics does not exist, among others
         """
+        _sendable(measures)
         with _answers():
             self._client().metric.batch_metrics_measures(measures)
 
@@ -131,6 +134,7 @@ class Gnocchi:
 
         :raises UnknownResources: where some of the resources do not exist
         """
+        _sendable(measures)
         with _answers():
             try:
                 self._client().metric.batch_resources_metrics_measures(
@@ -145,34 +149,54 @@ class Gnocchi:
                 raise
 
     def newest_bucket(self, metric_id: str, since: str) -> str | None:
-        """Return when the newest aggregate of a metric since then begins."""
-        with _answers():
-            measures = self._client().metric.get_measures(metric_id, start=since)
-            return max((when.isoformat() for when, _, _ in measures), default=None)
+        """Return when the newest aggregate of a metric since then begins.
+
+        None where there is none, or no aggregate that every counter's policy has.
+        """
+        for aggregation in ("last", "max", "mean"):
+            with _answers():
+                try:
+                    measures = self._client().metric.get_measures(
+                        metric_id, start=since, aggregation=aggregation
+                    )
+                except exceptions.NotFound:
+                    # The metric's policy has not this one.
+                    continue
+                return max((at.isoformat() for at, _, _ in measures), default=None)
+        return None
 
 
 @contextlib.contextmanager
 def _answers() -> Iterator[None]:
-    """Turn what the client raises into Refused or Unavailable."""
+    """Turn whatever the client raises into Refused or Unavailable."""
     try:
         yield
-    except _FOR_GOOD as error:
-        raise Refused(_text(error)) from error
-    except (
-        exceptions.ClientException,
-        keystoneauth1.exceptions.ClientException,
-    ) as error:
-        kind = Failed if getattr(error, "code", None) == _FELL_OVER else Unavailable
-        raise kind(_text(error)) from error
-    except (OverflowError, TypeError, ValueError) as error:
-        # What cannot be written as JSON cannot be sent, ever.
+    except (Refused, Unavailable):
+        raise
+    except Exception as error:
+        text, code = _text(error), getattr(error, "code", None)
+        # A page is a proxy's, not Gnocchi's: it knows nothing of what was asked.
+        if isinstance(error, _FOR_GOOD) and not text.startswith("<"):
+            raise Refused(text) from error
+        # The client itself stumbles over answers that are no JSON.
+        kind = Failed if code in _FELL_OVER else Unavailable
+        raise kind(f"HTTP {code}" if text.startswith("<") else text) from error
+
+
+def _sendable(body: Any) -> None:
+    """See that a body can be written as JSON: what cannot will never be taken.
+
+    :raises Refused: where it cannot
+    """
+    try:
+        json.dumps(body, allow_nan=False)
+    except (RecursionError, TypeError, ValueError) as error:
         raise Refused(f"{type(error).__name__}: {error}") from error
 
 
 def _text(error: Exception) -> str:
-    """Return an error as one line; a server in trouble answers with pages of HTML."""
-    code = getattr(error, "code", None)
+    """Return an error as one line; a server in trouble answers with a page of HTML."""
     text = " ".join(str(error).split())
-    if text.startswith("<"):
-        return f"HTTP {code}"
-    return text or type(error).__name__
+    if isinstance(error, exceptions.ClientException):
+        return text
+    return f"{type(error).__name__}: {text}"

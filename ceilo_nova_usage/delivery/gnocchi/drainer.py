@@ -76,6 +76,14 @@ class Drainer:
                 self._log.log(
                     logging.ERROR, "spool", "The spool cannot be emptied: %s", error
                 )
+            except Exception:  # noqa: BLE001
+                # A defect: without this thread nothing would ever be delivered again.
+                self._log.log(
+                    logging.ERROR,
+                    "defect",
+                    "The spool cannot be emptied; it is tried again",
+                    exc_info=True,
+                )
             self._pause(_PAUSE_WITHOUT_LOCK)
 
     def _drain(self) -> None:

@@ -8,6 +8,9 @@ import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
+from oslo_utils import uuidutils
+
+from ceilo_nova_usage.delivery.bounded_log import one_line
 from ceilo_nova_usage.delivery.gnocchi.api import Failed, Found, Gnocchi, Refused
 from ceilo_nova_usage.delivery.gnocchi.resources import END_MARGIN, Resource, moment
 from ceilo_nova_usage.delivery.spool import End
@@ -22,6 +25,8 @@ _UTC = datetime.UTC
 _FIRST_PAUSE = datetime.timedelta(seconds=15)
 _FACTOR = 2
 _LONGEST_PAUSE = datetime.timedelta(days=1)
+# Whose disks and interfaces are searched in one request: Gnocchi gives 1000 at most.
+_INSTANCES = 20
 
 
 class EndStore(Protocol):
@@ -59,6 +64,21 @@ class InstanceType:
         self.name: str = definition.cfg["resource_type"] if definition else "instance"
         self.associated: Mapping[str, str] = (
             definition.cfg.get("event_associated_resources", {}) if definition else {}
+        )
+
+    @property
+    def types(self) -> frozenset[str]:
+        """The resource types that end with an instance, its own among them."""
+        return frozenset((self.name, *self.associated))
+
+    def end(self, instance_id: str, ended_at: datetime.datetime) -> End:
+        """Return the end of an instance and of all that is its own."""
+        return End(
+            resource_type=self.name,
+            resource_id=instance_id,
+            ended_at=ended_at,
+            # Gnocchi falls over a search for what is no UUID.
+            associated=uuidutils.is_uuid_like(instance_id),
         )
 
 
@@ -117,7 +137,7 @@ class Ends:
         self._window = window
         self._clock = clock
 
-    def sweep(self, limit: int = 200) -> int:
+    def sweep(self, limit: int = 100) -> int:
         """Look at ends that are due; return how many resources had to be ended.
 
         :raises Unavailable: where Gnocchi is
@@ -127,7 +147,11 @@ class Ends:
         due = self._store.due_ends(now, limit)
         if not due:
             return 0
-        count = self.apply(due, now)
+        try:
+            count = self.apply(due, now)
+        except (Failed, Refused):
+            # One of them is to blame: it must not cost the others theirs.
+            count = sum(self._apply_alone(end, now) for end in due)
         pauses = {end.resource_id: _FIRST_PAUSE * _FACTOR**end.checks for end in due}
         over = {name for name, pause in pauses.items() if pause > _LONGEST_PAUSE}
         if over:
@@ -138,6 +162,13 @@ class Ends:
             if end.resource_id not in over
         )
         return count
+
+    def _apply_alone(self, end: End, now: datetime.datetime) -> int:
+        try:
+            return self.apply([end], now)
+        except (Failed, Refused) as error:
+            LOG.warning("%s cannot be ended: %s", one_line(end.resource_id), error)
+            return 0
 
     def apply(self, ends: Iterable[End], now: datetime.datetime | None = None) -> int:
         """End what has not ended yet; return how many resources had to be.
@@ -152,7 +183,9 @@ class Ends:
         for resource_type, wanted in by_type.items():
             found = self._gnocchi.find(resource_type, list(wanted))
             for resource_id, resource in found.items():
-                count += self._end(resource_type, resource, wanted[resource_id], now)
+                if resource_id in wanted:
+                    end = wanted[resource_id]
+                    count += self._end(resource_type, resource, end, now)
             for each_type, resource, end in self._associated(wanted):
                 count += self._end(each_type, resource, end, now)
         return count
@@ -160,11 +193,18 @@ class Ends:
     def _associated(self, ends: Mapping[str, End]) -> Iterator[tuple[str, Found, End]]:
         """Yield the disks and interfaces of instances, those detached long ago too."""
         wanted = [end.resource_id for end in ends.values() if end.associated]
-        for resource_type, query in self._instance.associated.items() if wanted else ():
-            queries = [json.loads(query % resource_id) for resource_id in wanted]
-            (attribute,) = queries[0]["="]
-            for resource in self._gnocchi.search(resource_type, {"or": queries}):
-                yield resource_type, resource, ends[str(resource[attribute])]
+        for resource_type, query in self._instance.associated.items():
+            for start in range(0, len(wanted), _INSTANCES):
+                queries = [
+                    json.loads(query % resource_id)
+                    for resource_id in wanted[start : start + _INSTANCES]
+                ]
+                (attribute,) = queries[0]["="]
+                found = self._gnocchi.search(resource_type, {"or": queries})
+                for resource in found:
+                    end = ends.get(str(resource[attribute]))
+                    if end is not None:
+                        yield resource_type, resource, end
 
     def _end(
         self, resource_type: str, resource: Found, end: End, now: datetime.datetime

@@ -19,17 +19,13 @@ from ceilometer.sample import Sample
 
 from ceilo_nova_usage import conf as options
 from ceilo_nova_usage.delivery.bounded_log import BoundedLog, one_line
-from ceilo_nova_usage.delivery.gnocchi.api import (
-    Failed,
-    Gnocchi,
-    Refused,
-    Unavailable,
-)
+from ceilo_nova_usage.delivery.gnocchi.api import Gnocchi, Refused, Unavailable
+from ceilo_nova_usage.delivery.gnocchi.backlog import Backlog
 from ceilo_nova_usage.delivery.gnocchi.drainer import Drainer
 from ceilo_nova_usage.delivery.gnocchi.ends import Ends, InstanceType
-from ceilo_nova_usage.delivery.gnocchi.resources import grouped
+from ceilo_nova_usage.delivery.gnocchi.resources import grouped, moment, resource_key
 from ceilo_nova_usage.delivery.gnocchi.writer import Writer
-from ceilo_nova_usage.delivery.spool import End, Row, Spool, SpoolError
+from ceilo_nova_usage.delivery.spool import End, Spool, SpoolError
 from ceilo_nova_usage.delivery.tally import DELIVERIES, Delivery
 from ceilo_nova_usage.errors import AgentRefused
 
@@ -37,9 +33,8 @@ __all__ = ["Drained", "SpoolingGnocchiPublisher"]
 
 LOG = logging.getLogger(__name__)
 
-# Rows of the spool, one a resource, that are sent in one request: at most. They get
-# fewer, down to one, while Gnocchi fails.
-_MOST_ROWS = 1000
+# Times that Gnocchi is asked when the spool is emptied by hand: each time less is sent.
+_ATTEMPTS = 12
 # Seconds that one request may take, where the publisher's URL does not say.
 _TIMEOUT = "30"
 _RESTORED = "compute.instance.restore.end"
@@ -96,7 +91,9 @@ class SpoolingGnocchiPublisher(stock.GnocchiPublisher):  # type: ignore[misc]
         self._api = Gnocchi(self._connected)
         self._writer = Writer(self._api, self._spool, self._instance, window, self._log)
         self._ends = Ends(self._api, self._spool, self._instance, window)
-        self._rows = _MOST_ROWS
+        self._backlog = Backlog(
+            self._spool, lambda query: self._publisher_of(query)._write, self._log
+        )
         self._drainer: Drainer | None = None
         if background:
             self._drainer = Drainer.ensure(
@@ -144,23 +141,22 @@ class SpoolingGnocchiPublisher(stock.GnocchiPublisher):  # type: ignore[misc]
         if others:
             super().publish_events(others)
 
-    def drain(self, limit: int | None = None) -> Drained:
-        """Send what waits in the spool, until it is empty or Gnocchi gives up.
+    def drain(self) -> Drained:
+        """Send what waits in the spool, until it is empty.
 
         :raises SpoolError: where the spool cannot be used
         :raises Unavailable: where Gnocchi cannot be
         """
         sent = refused = 0
-        while limit is None or sent + refused < limit:
-            rows = self._spool.waiting(self._rows)
-            if not rows:
-                break
-            said_no = self._send_rows(rows)
-            refused += len(said_no)
-            sent += len(rows) - len(said_no)
-        return Drained(
-            sent=sent, refused=refused, left=self._spool.state().waiting_rows
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(Unavailable),
+            stop=tenacity.stop_after_attempt(_ATTEMPTS),
+            reraise=True,
         )
+        while (counts := retrying(self._backlog.deliver)) != (0, 0):
+            sent, refused = sent + counts[0], refused + counts[1]
+        left = self._spool.state().waiting_rows
+        return Drained(sent=sent, refused=refused, left=left)
 
     def _get_gnocchi_client(self, conf: Any, timeout: Any) -> None:
         """Remember how to connect; an agent starts without Gnocchi and Keystone too."""
@@ -205,13 +201,25 @@ class SpoolingGnocchiPublisher(stock.GnocchiPublisher):  # type: ignore[misc]
         :raises SpoolError: where neither takes them
         """
         if self._nothing_waits():
-            with contextlib.suppress(Unavailable, SpoolError):
+            try:
                 refused = self._write([(each, accepted_at) for each in samples])
+            except Unavailable:
+                LOG.debug("Gnocchi does not take samples", exc_info=True)
+            except Exception:  # noqa: BLE001
+                # Ceilometer would log it and drop them all. The spool's thread finds
+                # the sample that is to blame.
+                self._log.log(
+                    logging.ERROR,
+                    "defect",
+                    "Samples cannot be written to Gnocchi and go to the spool",
+                    exc_info=True,
+                )
+            else:
                 # The spool's thread will be told the same, and keep them as refused.
                 samples = [
                     each
                     for each in samples
-                    if str(each.resource_id or "").replace("/", "_") in refused
+                    if resource_key(each.resource_id) in refused
                 ]
         if samples:
             self._spool.append(samples, publisher=self._url.query)
@@ -255,7 +263,7 @@ class SpoolingGnocchiPublisher(stock.GnocchiPublisher):  # type: ignore[misc]
                 )
             }
         ours = ((each, accepted) for each, accepted in samples if id(each) in wanted)
-        return self._writer.write(grouped(ours, self.metric_map))
+        return self._writer.write(grouped(ours, self.metric_map, self._instance.types))
 
     def _deliver_waiting(self) -> bool:
         """Send one lot of what waits, or look after ends; tell if more may wait.
@@ -263,49 +271,7 @@ class SpoolingGnocchiPublisher(stock.GnocchiPublisher):  # type: ignore[misc]
         :raises SpoolError: where the spool cannot be used
         :raises Unavailable: where Gnocchi cannot be
         """
-        rows = self._spool.waiting(self._rows)
-        if not rows:
-            return self._ends.sweep() > 0
-        try:
-            self._send_rows(rows)
-        except Unavailable as error:
-            # Perhaps it was too much for one request, or for one row's sake.
-            self._rows = max(1, len(rows) // 2)
-            if len(rows) > 1 or not isinstance(error, Failed):
-                raise
-            self._refuse_culprit(rows[0], error)
-        self._rows = min(_MOST_ROWS, self._rows * 2)
-        return True
-
-    def _refuse_culprit(self, row: Row, error: Failed) -> None:
-        """Refuse the one row that makes Gnocchi fall over while others do not.
-
-        :raises Unavailable: where nothing shows that it is the row's fault
-        """
-        others = (
-            each
-            for each in self._spool.waiting(_MOST_ROWS)
-            if each.resource_id != row.resource_id
-        )
-        other = next(others, None)
-        if other is None:
-            raise error
-        self._send_rows([other])
-        try:
-            self._send_rows([row])
-        except Failed:
-            self._refuse(row, str(error))
-
-    def _send_rows(self, rows: Sequence[Row]) -> dict[int, str]:
-        """Send rows of the spool, each as its publisher would; return what was refused.
-
-        :raises Unavailable: where Gnocchi is
-        """
-        said_no: dict[int, str] = {}
-        for query in dict.fromkeys(row.publisher for row in rows):
-            of_it = [row for row in rows if row.publisher == query]
-            said_no |= self._publisher_of(query)._send_own_rows(of_it)
-        return said_no
+        return self._backlog.deliver() != (0, 0) or self._ends.sweep() > 0
 
     def _publisher_of(self, query: str) -> "SpoolingGnocchiPublisher":
         """Return the publisher whose URL has these options."""
@@ -322,46 +288,17 @@ class SpoolingGnocchiPublisher(stock.GnocchiPublisher):  # type: ignore[misc]
                 self._others[query] = self
         return self._others[query]
 
-    def _send_own_rows(self, rows: Sequence[Row]) -> dict[int, str]:
-        """Send rows that are to be sent by this publisher."""
-        refused = self._write(
-            [(sample, row.accepted_at) for row in rows for sample in row.samples]
-        )
-        said_no: dict[int, str] = {}
-        for row in rows:
-            resource_id = row.resource_id.replace("/", "_")
-            if resource_id not in refused:
-                continue
-            # Another row of the resource may be to blame.
-            alone = self._write([(sample, row.accepted_at) for sample in row.samples])
-            if resource_id in alone:
-                said_no[row.seq] = alone[resource_id]
-        for row in rows:
-            if row.seq in said_no:
-                self._refuse(row, said_no[row.seq])
-        self._spool.remove([row.seq for row in rows if row.seq not in said_no])
-        return said_no
-
-    def _refuse(self, row: Row, reason: str) -> None:
-        self._spool.refuse([row.seq], reason)
-        DELIVERIES.count(Delivery.REFUSED, number=len(row.samples))
-        self._log.log(
-            logging.ERROR,
-            f"refused {reason[:80]}",
-            "Gnocchi refuses the samples of %s, which the spool keeps: %s",
-            one_line(row.resource_id),
-            one_line(reason),
-        )
-
     def _end_of(self, definition: Any, event: Event) -> End | None:
         attributes = definition.event_attributes(event)
         if "id" not in attributes:
             return None
+        resource_id = str(attributes["id"])
+        ended_at = moment(event.generated.isoformat()) or _now()
+        resource_type = definition.cfg["resource_type"]
+        if resource_type == self._instance.name:
+            return self._instance.end(resource_id, ended_at)
         return End(
-            resource_type=definition.cfg["resource_type"],
-            resource_id=str(attributes["id"]),
-            ended_at=_aware(event.generated),
-            associated=definition.cfg["resource_type"] == self._instance.name,
+            resource_type=resource_type, resource_id=resource_id, ended_at=ended_at
         )
 
     def _restore(self, event: Event) -> None:
@@ -412,7 +349,3 @@ def _with_timeout(url: Any) -> Any:
 
 def _now() -> datetime.datetime:
     return datetime.datetime.now(datetime.UTC)
-
-
-def _aware(when: datetime.datetime) -> datetime.datetime:
-    return when.replace(tzinfo=datetime.UTC) if when.tzinfo is None else when

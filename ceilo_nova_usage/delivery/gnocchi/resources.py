@@ -4,19 +4,25 @@
 
 import dataclasses
 import datetime
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 from ceilometer.sample import Sample
 
+from ceilo_nova_usage.delivery.spool.values import as_key
 from ceilo_nova_usage.handlers.delete import DeleteHandler
 
-__all__ = ["END_MARGIN", "Resource", "grouped"]
+__all__ = ["END_MARGIN", "Accepted", "Resource", "grouped", "moment", "resource_key"]
 
 #: A measure at or after a resource's end makes Gnocchi take the end back.
 END_MARGIN = datetime.timedelta(milliseconds=1)
 
+#: A sample, and when it was accepted.
+Accepted = tuple[Sample, datetime.datetime]
+
 _UTC = datetime.UTC
+# A year of which one can still say what time it was a day before and after.
+_YEARS = range(1970, 9000)
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
@@ -52,14 +58,21 @@ class Resource:
         )
 
 
+def resource_key(resource_id: object) -> str:
+    """Return a sample's resource id as Gnocchi is told it: it allows no slash."""
+    return as_key(resource_id).replace("/", "_")
+
+
 def grouped(
-    samples: Iterable[tuple[Sample, datetime.datetime]], definitions: Mapping[str, Any]
+    samples: Iterable[Accepted],
+    definitions: Mapping[str, Any],
+    of_instances: Container[str],
 ) -> list[Resource]:
     """Return the resources of samples, each with all its measures.
 
-    Samples come with the time at which they were accepted. ``definitions`` are
-    Ceilometer's resource definitions by the meter that they are of; samples of other
-    meters are passed over.
+    ``definitions`` are Ceilometer's resource definitions by the meter that they are of;
+    samples of other meters are passed over. ``of_instances`` are the resource types
+    that live and end with an instance, its own among them.
     """
     resources: dict[str, Resource] = {}
     described: dict[str, Mapping[str, Any]] = {}
@@ -67,15 +80,18 @@ def grouped(
         definition = definitions.get(sample.name)
         if definition is None:
             continue
-        # Gnocchi allows no slash in an id.
-        resource_id = str(sample.resource_id or "").replace("/", "_")
+        resource_id = resource_key(sample.resource_id)
         metadata = sample.resource_metadata
         resource = resources.get(resource_id)
         if resource is None:
+            resource_type = definition.cfg["resource_type"]
+            instance_id = (
+                metadata.get("instance_id") if resource_type in of_instances else None
+            )
             resource = resources[resource_id] = Resource(
-                type=definition.cfg["resource_type"],
+                type=resource_type,
                 id=resource_id,
-                instance_id=str(metadata.get("instance_id") or resource_id),
+                instance_id=str(instance_id or resource_id),
                 attributes={},
                 user_id=sample.user_id,
             )
@@ -105,6 +121,10 @@ def moment(text: object) -> datetime.datetime | None:
     """Return a time that is given as text, in UTC where it does not say; or None."""
     try:
         when = datetime.datetime.fromisoformat(str(text))
-    except ValueError:
+        if when.year not in _YEARS:
+            return None
+        if when.tzinfo is None:
+            return when.replace(tzinfo=_UTC)
+        return when.astimezone(_UTC)
+    except (OverflowError, ValueError):
         return None
-    return when.replace(tzinfo=_UTC) if when.tzinfo is None else when.astimezone(_UTC)

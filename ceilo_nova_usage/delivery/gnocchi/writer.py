@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writing resources and their measures to Gnocchi, in as few requests as it allows."""
 
+import dataclasses
 import datetime
 import json
 import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ceilo_nova_usage.delivery.bounded_log import BoundedLog
@@ -21,7 +23,7 @@ from ceilo_nova_usage.delivery.gnocchi.api import (
 )
 from ceilo_nova_usage.delivery.gnocchi.ends import EndStore, InstanceType, settle
 from ceilo_nova_usage.delivery.gnocchi.resources import Resource, moment
-from ceilo_nova_usage.delivery.spool import End, SpoolError
+from ceilo_nova_usage.delivery.spool import SpoolError
 from ceilo_nova_usage.delivery.tally import DELIVERIES, Delivery
 
 __all__ = ["Writer"]
@@ -36,6 +38,9 @@ _REMEMBERED_FOR = 600.0
 _REMEMBERED = 20_000
 # Somebody else may make or remove a resource between two requests, but not for ever.
 _TURNS = 3
+# Resources that are made or changed at the same time: each takes a request of its own,
+# and Gnocchi has several workers.
+_AT_ONCE = 8
 
 
 class Writer:
@@ -61,6 +66,7 @@ class Writer:
         self._instance = instance
         self._window = window
         self._current = _Current(clock)
+        self._threads = ThreadPoolExecutor(_AT_ONCE, "nova-usage-writer")
 
     def write(self, resources: Sequence[Resource]) -> _Refusals:
         """Write them; return why Gnocchi refused some, by their ids.
@@ -73,14 +79,13 @@ class Writer:
         refused: _Refusals = {}
         ended = self._ended(resources)
         found = self._look_up(resources, ended, refused)
-        for resource in resources:
-            if resource.id not in refused and not self._current.has(resource):
-                self._bring_up_to_date(
-                    resource,
-                    found.get(resource.id),
-                    ended.get(resource.instance_id),
-                    refused,
-                )
+        stale = [
+            (each, found.get(each.id), ended.get(each.instance_id), refused)
+            for each in resources
+            if each.id not in refused and not self._current.has(each)
+        ]
+        # Also raises what one of them does.
+        list(self._threads.map(lambda each: self._bring_up_to_date(*each), stale))
         self._post([each for each in resources if each.id not in refused], refused)
         self._keep_ends(resources)
         return refused
@@ -129,6 +134,8 @@ class Writer:
     ) -> None:
         """Make a resource, or change what differs of it."""
         try:
+            # A poll that came by here before the end may have been later than it.
+            resource.latest = self._current.latest(resource)
             for _ in range(_TURNS):
                 end = settle(resource, found, ended, self._window)
                 try:
@@ -244,12 +251,7 @@ class Writer:
             return
         try:
             self._store.record_ends(
-                End(
-                    resource_type=self._instance.name,
-                    resource_id=instance_id,
-                    ended_at=end,
-                    associated=True,
-                )
+                self._instance.end(instance_id, end)
                 for instance_id, end in ends.items()
             )
         except SpoolError as error:
@@ -290,24 +292,43 @@ def _same(has: Any, wanted: Any) -> bool:
     return (when := moment(wanted)) is not None and moment(has) == when
 
 
+@dataclasses.dataclass(slots=True, kw_only=True)
+class _Known:
+    """What is known of one resource, until so many seconds on the clock."""
+
+    attributes: str = ""
+    metrics: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    latest: datetime.datetime | None = None
+    until: float = 0.0
+
+
 class _Current:
     """The resources that Gnocchi is known to have as they are, for a while."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._known: dict[str, tuple[str, Mapping[str, str], float]] = {}
+        self._known: dict[str, _Known] = {}
 
     def has(self, resource: Resource) -> bool:
         """Whether nothing of a resource needs to be changed."""
         if resource.end is not None:
             return False
-        attributes, _, until = self._get(resource.id)
-        return self._clock() < until and attributes == _text(resource)
+        known = self._get(resource.id)
+        if self._clock() >= known.until or known.attributes != _text(resource):
+            return False
+        known.latest = self.latest(resource)
+        return True
 
     def metrics(self, resource_id: str) -> Mapping[str, str]:
         """Return the ids of a resource's metrics, those that are known, by name."""
-        return self._get(resource_id)[1]
+        return self._get(resource_id).metrics
+
+    def latest(self, resource: Resource) -> datetime.datetime | None:
+        """Return the time of the latest measure, of these and those sent before."""
+        before = self._get(resource.id).latest
+        times = [each for each in (before, resource.latest) if each is not None]
+        return max(times, default=None)
 
     def remember(self, resource: Resource, found: Found, *, lives: bool) -> None:
         """Take note of a resource that was just brought up to date, as it was found.
@@ -317,21 +338,24 @@ class _Current:
         with self._lock:
             if len(self._known) >= _REMEMBERED:
                 self._known.clear()
-            self._known[resource.id] = (
-                _text(resource) if lives else "",
-                found["metrics"],
-                self._clock() + _REMEMBERED_FOR,
+            self._known[resource.id] = _Known(
+                attributes=_text(resource) if lives else "",
+                metrics=found["metrics"],
+                latest=resource.latest,
+                until=self._clock() + _REMEMBERED_FOR,
             )
 
     def forget(self, resource_ids: Iterable[str]) -> None:
         """Look at these in Gnocchi when they come again."""
         with self._lock:
             for resource_id in resource_ids:
-                self._known.pop(resource_id, None)
+                if resource_id in self._known:
+                    self._known[resource_id].until = 0.0
+                    self._known[resource_id].metrics = {}
 
-    def _get(self, resource_id: str) -> tuple[str, Mapping[str, str], float]:
+    def _get(self, resource_id: str) -> "_Known":
         with self._lock:
-            return self._known.get(resource_id, ("", {}, 0.0))
+            return self._known.get(resource_id) or _Known()
 
 
 def _text(resource: Resource) -> str:

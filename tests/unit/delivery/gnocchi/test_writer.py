@@ -1,0 +1,111 @@
+# SPDX-FileCopyrightText: 2026 ceilo-nova-usage developers
+# SPDX-License-Identifier: Apache-2.0
+"""Writing to a Gnocchi that is played here."""
+
+import datetime
+import logging
+import threading
+
+import pytest
+
+from ceilo_nova_usage.delivery.bounded_log import BoundedLog
+from ceilo_nova_usage.delivery.gnocchi.api import Refused, Unavailable
+from ceilo_nova_usage.delivery.gnocchi.ends import InstanceType
+from ceilo_nova_usage.delivery.gnocchi.resources import Resource
+from ceilo_nova_usage.delivery.gnocchi.writer import Writer
+
+WINDOW = datetime.timedelta(seconds=600)
+# Seconds after which a request that waits for another one gives up.
+PATIENCE = 30
+
+
+class Gnocchi:
+    """A Gnocchi without resources; ``create`` is what it does to make one."""
+
+    def __init__(self, create=lambda resource_id: None):
+        self._create = create
+        self.made = set()
+        self.measured = set()
+
+    def find(self, resource_type, ids):
+        """It has none."""
+        return {}
+
+    def create(self, resource_type, resource):
+        """Make one."""
+        self._create(resource["id"])
+        self.made.add(resource["id"])
+
+    def post(self, measures):
+        """Take measures."""
+        self.measured |= set(measures)
+
+
+class NoEnds:
+    """Knows of no ends."""
+
+    def ended(self, resource_ids):
+        """None has ended."""
+        return {}
+
+
+def resources(number):
+    """So many disks with a measure each."""
+    return [
+        Resource(
+            type="instance_disk",
+            id=f"disk-{index}",
+            instance_id="instance",
+            attributes={},
+            user_id=None,
+            measures={"disk.device.read.bytes": {"measures": [{}]}},
+        )
+        for index in range(number)
+    ]
+
+
+def writer(gnocchi):
+    """A writer to it."""
+    log = BoundedLog(logging.getLogger(__name__), 60)
+    return Writer(gnocchi, NoEnds(), InstanceType([]), WINDOW, log)
+
+
+def test_resources_are_made_at_the_same_time():
+    """No resource waits for another one to be made."""
+    both = threading.Barrier(2)
+    gnocchi = Gnocchi(create=lambda resource_id: both.wait(PATIENCE))
+
+    refused = writer(gnocchi).write(resources(2))
+
+    assert refused == {}
+    assert gnocchi.made == gnocchi.measured == {"disk-0", "disk-1"}
+
+
+def test_one_that_is_refused_holds_up_no_other():
+    """Of a refused resource no measures are sent; of the others they are."""
+
+    def create(resource_id):
+        if resource_id == "disk-1":
+            raise Refused("no such type")
+
+    gnocchi = Gnocchi(create)
+
+    refused = writer(gnocchi).write(resources(20))
+
+    assert refused == {"disk-1": "no such type"}
+    assert len(gnocchi.measured) == 19
+    assert "disk-1" not in gnocchi.measured
+
+
+def test_unavailable_is_said():
+    """Where Gnocchi cannot be reached for one, the caller is told, and keeps all."""
+
+    def create(resource_id):
+        if resource_id == "disk-7":
+            raise Unavailable("no connection")
+
+    gnocchi = Gnocchi(create)
+
+    with pytest.raises(Unavailable, match="no connection"):
+        writer(gnocchi).write(resources(20))
+    assert gnocchi.measured == set()
