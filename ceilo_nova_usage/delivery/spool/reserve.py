@@ -9,6 +9,8 @@ could ever leave again, and the disk would stay full.
 import os
 import pathlib
 
+from ceilo_nova_usage.delivery.directories import give_to_owner
+
 __all__ = ["Reserve"]
 
 
@@ -35,6 +37,7 @@ class Reserve:
             return
         handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
+            give_to_owner(self._path)
             os.posix_fallocate(handle, 0, self.size)
         except OSError:
             # Some of it is of no use, and others may need it.

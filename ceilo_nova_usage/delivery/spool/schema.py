@@ -10,6 +10,7 @@ import stat
 import time
 import urllib.parse
 
+from ceilo_nova_usage.delivery.directories import give_to_owner
 from ceilo_nova_usage.delivery.spool.errors import SpoolUnavailable
 
 __all__ = ["PAGE", "PATIENCE", "VERSION", "Damaged", "begin", "connect"]
@@ -65,6 +66,8 @@ def begin(path: pathlib.Path) -> None:
         pathlib.Path(f"{begun}{suffix}").unlink(missing_ok=True)
     # By mknod, since SQLite's files are everybody's to read.
     os.mknod(begun, stat.S_IFREG | 0o600)
+    # The files beside it get the same owner, from SQLite.
+    give_to_owner(begun)
     connection = _open(begun)
     try:
         connection.execute(f"PRAGMA page_size = {PAGE}")

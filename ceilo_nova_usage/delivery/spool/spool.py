@@ -149,6 +149,26 @@ class Spool:
             "UPDATE rows SET reason = ? WHERE seq = ?", [(reason, seq) for seq in seqs]
         )
 
+    def trim_refused(self, percent: int) -> int:
+        """Drop the oldest refused rows over a share of the bound; return how many.
+
+        What nobody takes must not come to fill the spool, for nothing would go on then.
+        """
+        bound = self._database.max_bytes * percent // 100
+
+        def trim(connection: sqlite3.Connection) -> int:
+            used, _ = self._database.room(connection)
+            if used <= bound:
+                return 0
+            return connection.execute(
+                "DELETE FROM rows WHERE seq IN (SELECT seq FROM (SELECT seq, "
+                "sum(length(body)) OVER (ORDER BY seq DESC) AS newer FROM rows "
+                "WHERE reason IS NOT NULL) WHERE newer > ?)",
+                (bound,),
+            ).rowcount
+
+        return self._database.change(trim, absent=0)
+
     def retry_refused(self) -> int:
         """Have refused rows wait again, before all that came later; return how many."""
 

@@ -5,6 +5,7 @@
 import datetime
 import json
 import math
+import pathlib
 
 import pytest
 from ceilometer.sample import TYPES, Sample
@@ -117,14 +118,27 @@ def test_a_sample_of_another_ceilometer_can_be_read(spool):
     assert vars(came) == vars(newer)
 
 
-def test_a_value_that_json_has_not_is_kept_as_text(spool):
+@pytest.mark.parametrize("beside", [0, 2**70, "half of \ud83d"])
+def test_a_value_that_no_message_has_is_kept_as_text(spool, beside):
     """A sample made within the process may hold anything; it is never refused."""
-    when = datetime.datetime(2026, 3, 1, tzinfo=datetime.UTC)
+    path = pathlib.PurePosixPath("/dev/vda")
 
-    spool.append([sample(metadata={"launched_at": when})])
+    spool.append([sample(metadata={"path": path, "beside": beside})])
 
     ((came,),) = [row.samples for row in waiting(spool)]
-    assert came.resource_metadata == {"launched_at": str(when)}
+    assert came.resource_metadata == {"path": str(path), "beside": beside}
+
+
+def test_samples_that_share_metadata_share_it_again(spool):
+    """What the samples of one reading have in common is there once, as it was."""
+    metadata = {"display_name": "web-1", "flavor": {"vcpus": 2}}
+    spool.append(sample("vm-1", n, metadata=metadata) for n in range(3))
+
+    ((first, second, third),) = [row.samples for row in waiting(spool)]
+
+    assert first.resource_metadata == metadata
+    assert first.resource_metadata is second.resource_metadata
+    assert first.resource_metadata is third.resource_metadata
 
 
 def test_rows_tell_by_which_publisher_they_are_to_be_sent(spool):
