@@ -5,7 +5,7 @@
 import os
 import pathlib
 
-__all__ = ["make_private", "settle"]
+__all__ = ["give_to_owner", "make_private", "settle"]
 
 
 def make_private(directory: pathlib.Path) -> None:
@@ -18,7 +18,20 @@ def make_private(directory: pathlib.Path) -> None:
     for place in (*reversed(directory.parents), directory):
         if not place.is_dir():
             place.mkdir(mode=0o700, exist_ok=True)
+            give_to_owner(place)
             settle(place.parent)
+
+
+def give_to_owner(path: pathlib.Path) -> None:
+    """Have what root made belong to whom the directory belongs that it is in.
+
+    A command that root ran must not lock the agent's user out.
+
+    :raises OSError: where that cannot be
+    """
+    if os.geteuid() == 0:
+        owner = path.parent.stat()
+        os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def settle(directory: pathlib.Path) -> None:

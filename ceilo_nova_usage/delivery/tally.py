@@ -27,7 +27,8 @@ class Delivery(StrEnum):
     """What became of measures on their way to Gnocchi, and of resources there.
 
     ``SENT`` counts measures that Gnocchi took, ``SPOOLED`` samples that went to the
-    spool first, ``REFUSED`` samples that Gnocchi will not have, ``NOT_DEFINED`` samples
+    spool first, ``REFUSED`` samples that Gnocchi will not have, ``DROPPED`` rows of
+    these that there were too many of, ``NOT_DEFINED`` samples
     of meters that the resource definitions do not name, ``HELD_UP`` the times that
     neither Gnocchi nor the spool took a batch, so that the bus had to keep it. The
     others count resources.
@@ -36,6 +37,7 @@ class Delivery(StrEnum):
     SENT = "sent"
     SPOOLED = "spooled"
     REFUSED = "refused"
+    DROPPED = "dropped"
     NOT_DEFINED = "not-defined"
     HELD_UP = "held-up"
     CREATED = "created"

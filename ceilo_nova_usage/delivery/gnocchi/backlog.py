@@ -23,6 +23,8 @@ Write = Callable[[Sequence[Accepted]], dict[str, str]]
 _MOST_ROWS = 1000
 # So many other resources' rows are tried before Gnocchi is to blame, not the row.
 _OTHERS = 5
+# The share of the spool that rows which Gnocchi refuses may take.
+_REFUSED_PERCENT = 25
 
 
 class Backlog:
@@ -129,6 +131,15 @@ class Backlog:
             one_line(row.resource_id),
             one_line(reason),
         )
+        if dropped := self._spool.trim_refused(_REFUSED_PERCENT):
+            DELIVERIES.count(Delivery.DROPPED, number=dropped)
+            self._log.log(
+                logging.CRITICAL,
+                "dropped",
+                "The spool holds too much that Gnocchi refuses: the %d oldest rows of "
+                "it were dropped",
+                dropped,
+            )
 
 
 def _samples(rows: Sequence[Row]) -> list[Accepted]:

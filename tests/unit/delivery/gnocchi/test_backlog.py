@@ -4,6 +4,7 @@
 
 import contextlib
 import logging
+import random
 
 import pytest
 
@@ -127,3 +128,17 @@ def test_each_row_is_sent_as_its_publisher_would(spool):
 
     assert gnocchi.by == ["archive_policy=high", ""]
     assert gnocchi.taken == ["a", "b"]
+
+
+def test_what_is_refused_does_not_fill_the_spool(tmp_path):
+    """The oldest refused rows go before there is no room for what waits."""
+    text = random.Random(1).randbytes(20_000).hex()
+    with contextlib.closing(Spool(tmp_path / "spool", max_bytes=2**20)) as spool:
+        for number in range(100):
+            name = f"refused-{number:03}"
+            spool.append([sample(name, metadata={"display_name": text})])
+            emptied(spool, Gnocchi())
+
+        assert "refused-099" in refused(spool)
+        assert "refused-000" not in refused(spool)
+        spool.append([sample("good", metadata={"display_name": text})])
