@@ -3,6 +3,7 @@
 """Gnocchi's resource definitions: nothing of Ceilometer's lost, all of ours there."""
 
 import copy
+import csv
 import datetime
 import logging
 import pathlib
@@ -167,6 +168,25 @@ def test_the_policies_keep_what_bills_are_made_of():
     for policy in _policies().values():
         assert {"rate:sum", "last", "max"} <= set(policy["aggregation_methods"])
         assert "1 hour" in [each["granularity"] for each in policy["definition"]]
+
+
+def test_the_documentation_tells_what_the_policies_keep():
+    """The table for billing has each policy's buckets and aggregates."""
+    page = pathlib.Path(__file__).parents[2] / "doc/source/billing/gnocchi.rst"
+    rows = {
+        row[0]: row
+        for line in page.read_text("utf-8").splitlines()
+        if line.startswith('   "``nova-usage-')
+        for row in csv.reader([line.replace("``", "").strip()], skipinitialspace=True)
+    }
+    for name, policy in _policies().items():
+        _, _, buckets, aggregates = rows.pop(name)
+        assert buckets == ", ".join(
+            f"{each['granularity']} for {each['timespan']}"
+            for each in policy["definition"]
+        )
+        assert set(aggregates.split(", ")) == set(policy["aggregation_methods"])
+    assert rows == {}
 
 
 def test_the_pollsters_policy_keeps_what_ceilometers_did():

@@ -29,6 +29,8 @@ HOSTS = 6
 PROJECTS = 4
 #: Each of these many lives is one whose guest is restarted.
 RESTARTED = 10
+#: Each of these many is told to be deleted in both forms.
+TOLD_TWICE = 7
 EXISTS = "compute.instance.exists"
 
 #: A meter of the counters by which it is polled, the total, and the use a second.
@@ -245,6 +247,12 @@ class Told(Instance):
         """Return its deletion, of the life's project."""
         delete = super(Told, self).legacy()
         delete.notification["payload"]["tenant_id"] = self.project
+        return delete
+
+    def versioned(self) -> Delete:
+        """Return its deletion once more, in the other form."""
+        delete = super(Told, self).versioned()
+        delete.notification["payload"]["nova_object.data"]["tenant_id"] = self.project
         return delete
 
     def exists(self) -> Delete:

@@ -178,7 +178,12 @@ def _agents(
 def _notifications(run: str, event: lives.Event) -> Iterator[Any]:
     for life in event.lives:
         told = lives.Told.of(run, life, event.at)
-        yield told.legacy() if event.kind == "delete" else told.exists()
+        if event.kind == "exists":
+            yield told.exists()
+            continue
+        yield told.legacy()
+        if life.number % lives.TOLD_TWICE == 0:
+            yield told.versioned()
 
 
 def _read(
