@@ -7,6 +7,12 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from oslo_config import cfg
+
+from ceilo_nova_usage import conf as options
+from ceilo_nova_usage import deployment
+from tests.support.endpoints import Agent
+
 __all__ = ["Deployment", "definition"]
 
 
@@ -71,6 +77,19 @@ class Deployment:
                 ]
             )
         )
+
+    def configuration(self) -> cfg.ConfigOpts:
+        """Return what these files configure, but for metrics.
+
+        The thread that writes those would outlive a test, in its process.
+        """
+        conf = deployment.configuration([str(self.conf)])
+        conf.set_override("metrics_dir", "", group=options.GROUP.name)
+        return conf
+
+    def agent(self) -> Agent:
+        """Return an agent's handlers with this configuration, but for metrics."""
+        return Agent(self.configuration())
 
     def samples(self) -> list[dict[str, Any]]:
         """Return what was published into the file."""

@@ -68,8 +68,8 @@ def _damaged(health: Health, settings: Settings) -> str | None:
         return None
     return (
         f"{found:.0f} damaged spools were put aside in {settings.spool_dir}: nothing "
-        "in them is sent. Look at the disk; 'ceilo-nova-usage spool salvage FILE' puts "
-        "back what can be read. Then remove them."
+        "in them is sent. Look at the disk; 'ceilo-nova-usage spool salvage' puts back "
+        "what can be read. Then remove them."
     )
 
 

@@ -23,7 +23,6 @@ from ceilo_nova_usage.delivery.tally import TALLY
 from ceilo_nova_usage.errors import Faults
 from tests.support import handwritten
 from tests.support.deployment import Deployment
-from tests.support.endpoints import Agent
 
 SPOOLING = "gnocchi-spool://?enable_filter_project=false"
 
@@ -161,7 +160,7 @@ def _spooled(deployment):
     """Put a notification's samples into the spool; return that."""
 
     def spooled():
-        agent = Agent(_conf(deployment))
+        agent = deployment.agent()
         agent.handle(handwritten.legacy(handwritten.usage()))
         spool = Spool(deployment.spool, max_bytes=2**20)
         spool.append(agent.pipeline.publish())

@@ -17,6 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from ceilo_nova_usage import conf as options
 from ceilo_nova_usage import deployment as configured
+from ceilo_nova_usage.delivery import kept
 from ceilo_nova_usage.delivery.health import files, findings
 from ceilo_nova_usage.delivery.health.metrics import PREFIX
 from ceilo_nova_usage.delivery.health.writer import Writer
@@ -141,8 +142,9 @@ def _own(deployment, writer):
     return path.read_text()
 
 
-def _spooled(deployment, agent, *messages):
-    """Put the samples of messages into the deployment's spool."""
+def _spooled(deployment, *messages):
+    """Put the samples of messages into the deployment's spool; return how many."""
+    agent = deployment.agent()
     agent.handle(*messages)
     samples = agent.pipeline.publish()
     spool = Spool(deployment.spool, max_bytes=2**20)
@@ -150,14 +152,14 @@ def _spooled(deployment, agent, *messages):
     return spool, len(samples)
 
 
-def test_an_agent_tells_of_itself_as_soon_as_it_is_up(deployment):
+def test_an_agent_tells_of_itself_as_soon_as_it_is_up(start, deployment):
     """Its first handler starts the one thread that writes for the process."""
-    Agent(configured.configuration([str(deployment.conf)]))
+    _, pid = start()
 
     _until(lambda: len(_written(deployment)) == 2)
     names = [path.name for path in _written(deployment)]
     assert names[1] == "ceilo-nova-usage-host.prom"
-    assert names[0].startswith(f"ceilo-nova-usage-{os.getpid()}-")
+    assert names[0].startswith(f"ceilo-nova-usage-{pid}-")
 
 
 def test_an_empty_option_writes_nothing(tmp_path, deployment):
@@ -172,7 +174,7 @@ def test_an_empty_option_writes_nothing(tmp_path, deployment):
 
 def test_what_is_counted_is_on_file(deployment, settings):
     """Each notification is in one outcome; what was refused has its reason as well."""
-    agent = Agent(configured.configuration([str(deployment.conf)]))
+    agent = deployment.agent()
     writer = Writer(settings)
     writer.write()
     before = _own(deployment, writer)
@@ -226,8 +228,7 @@ def test_what_is_delivered_is_on_file(deployment, settings):
 
 def test_the_spool_and_the_quarantine_are_on_file(deployment, settings):
     """What a host's processes share is in a file of its own, without their names."""
-    conf = configured.configuration([str(deployment.conf)])
-    spool, waiting = _spooled(deployment, Agent(conf), GOOD)
+    spool, waiting = _spooled(deployment, GOOD)
     refused_row = spool.waiting(1)[0]
     spool.refuse([refused_row.seq], "no such archive policy")
     Quarantine(deployment.quarantine, max_bytes=65536, max_files=2).keep(
@@ -298,11 +299,10 @@ def test_no_reader_sees_half_a_file(deployment, settings):
 
 
 def test_a_directory_that_cannot_be_written_stops_nothing(
-    deployment, settings, tmp_path, caplog
+    start, deployment, settings, caplog
 ):
     """Metering goes on; one error says that its health cannot be told."""
     deployment.metrics.write_text("in the way")
-    conf = configured.configuration([str(deployment.conf)])
     writer = Writer(settings)
 
     for _ in range(5):
@@ -311,9 +311,8 @@ def test_a_directory_that_cannot_be_written_stops_nothing(
     errors = [each for each in caplog.records if "health" in each.name]
     assert len(errors) == 1
     assert str(deployment.metrics) in errors[0].getMessage()
-    agent = Agent(conf)
-    agent.handle(GOOD)
-    assert agent.pipeline.publish()
+    start(BROKEN, how="fork")
+    assert kept.state(deployment.quarantine, 1).notifications == 1
 
 
 def test_a_forked_process_has_a_file_of_its_own(start, deployment):
@@ -457,8 +456,7 @@ def test_fail_on_a_quarantine_with_something_in_it(fails, settings, deployment):
 def test_fail_on_samples_that_gnocchi_refused(fails, settings, deployment):
     """They wait for somebody, not for Gnocchi."""
     Writer(settings).write()
-    conf = configured.configuration([str(deployment.conf)])
-    spool, _ = _spooled(deployment, Agent(conf), GOOD)
+    spool, _ = _spooled(deployment, GOOD)
     spool.refuse([row.seq for row in spool.waiting(1000)], "no such policy")
 
     assert fails() == {"refused"}
@@ -467,8 +465,7 @@ def test_fail_on_samples_that_gnocchi_refused(fails, settings, deployment):
 def test_fail_on_samples_that_wait_for_long(fails, settings, deployment, monkeypatch):
     """Longer than Gnocchi is ever away for."""
     Writer(settings).write()
-    conf = configured.configuration([str(deployment.conf)])
-    _spooled(deployment, Agent(conf), GOOD)
+    _spooled(deployment, GOOD)
     assert fails() == set()
 
     monkeypatch.setattr(findings, "OLD", 0.001)
@@ -481,7 +478,7 @@ def test_fail_on_a_spool_that_is_nearly_full(fails, deployment):
     deployment.configure(options={"spool_warn_percent": 1, "spool_max_bytes": 2**20})
     conf = configured.configuration([str(deployment.conf)])
     Writer(options.load(conf)).write()
-    _spooled(deployment, Agent(conf), GOOD)
+    _spooled(deployment, GOOD)
 
     assert fails() == {"spool-full"}
 
@@ -489,8 +486,7 @@ def test_fail_on_a_spool_that_is_nearly_full(fails, deployment):
 def test_fail_on_a_spool_that_was_damaged(fails, settings, deployment):
     """What was put aside is not sent by anyone."""
     Writer(settings).write()
-    conf = configured.configuration([str(deployment.conf)])
-    spool, _ = _spooled(deployment, Agent(conf), GOOD)
+    spool, _ = _spooled(deployment, GOOD)
     spool.close()
     (file,) = deployment.spool.glob("spool-*.db")
     file.write_bytes(b"x" * 100_000)
