@@ -32,11 +32,12 @@ class Null:
 def agent_conf(**overrides):
     """Return the agent's configuration, Ceilometer's defaults but for ``overrides``.
 
-    Nothing is kept in a quarantine. A key is ``GROUP__OPTION``.
+    Nothing is quarantined, and no metrics are written. A key is ``GROUP__OPTION``.
     """
     conf = service.prepare_service([], config_files=[])
     options.load(conf)
-    conf.set_override("quarantine_dir", "", group=options.GROUP.name)
+    for place in ("quarantine_dir", "metrics_dir"):
+        conf.set_override(place, "", group=options.GROUP.name)
     for key, value in overrides.items():
         group, _, name = key.rpartition("__")
         conf.set_override(name, value, group=group or None)
