@@ -138,7 +138,7 @@ def redeliver(
     """
     found = iter(found)
     while batch := list(itertools.islice(found, _BATCH)):
-        results = list(remeter(batch, handlers))
+        results = [_routed(each, into) for each in remeter(batch, handlers)]
         try:
             with _complaints_raised(), into as publish:
                 publish([sample for each in results for sample in each.samples])
@@ -152,6 +152,19 @@ def redeliver(
             ]
         kept.rewrite(directory, _decisions(results, max_bytes))
         yield from results
+
+
+def _routed(each: Remetered, into: base.PublishContext) -> Remetered:
+    """Note if no sample would reach a publisher: then it is not delivered."""
+    if not each.samples or any(
+        pipeline.supported(sample)
+        for pipeline in into.pipelines
+        for sample in each.samples
+    ):
+        return each
+    return dataclasses.replace(
+        each, samples=(), faults=None, problem="the pipeline takes none of its samples"
+    )
 
 
 def _decisions(results: Iterable[Remetered], max_bytes: int) -> dict[str, bytes | None]:

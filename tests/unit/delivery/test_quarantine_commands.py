@@ -342,6 +342,19 @@ def test_a_dry_run_shows_what_the_operators_pipeline_lets_through(
     assert {sample["name"] for sample in result.samples} == {"cpu.total"}
 
 
+def test_what_the_pipeline_takes_nothing_of_stays(keep, command, listed, deployment):
+    """A notification that would go nowhere is not taken out for having gone there."""
+    deployment.configure(meters=["memory"])
+    keep(_of(1))
+    before = listed()
+
+    result = command("replay", "-f", "json")
+
+    assert result.status == 1
+    assert "the pipeline takes none" in result.samples[0]["result"]
+    assert listed() == before
+
+
 @pytest.mark.parametrize(
     "publisher", ["tcp://127.0.0.1:1", "http://127.0.0.1:1/samples?max_retries=0"]
 )
