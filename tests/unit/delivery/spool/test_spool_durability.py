@@ -5,6 +5,7 @@
 import concurrent.futures
 import itertools
 import os
+import pathlib
 import signal
 import threading
 
@@ -180,6 +181,20 @@ def test_a_spool_that_is_open_can_be_forked(spool):
     found = by_resource(waiting(spool))
     assert sorted(found["child"]) == list(range(10))
     assert found["parent"] == list(range(len(found["parent"])))
+
+
+def test_a_forked_child_has_nothing_of_its_parents_open(spool, directory):
+    """A child begins without its parent's file: SQLite's state must not be shared."""
+    spool.append([sample("parent", 1)])
+
+    def look(_):
+        descriptors = [
+            place.resolve() for place in pathlib.Path("/proc/self/fd").iterdir()
+        ]
+        assert not [place for place in descriptors if directory in place.parents]
+
+    assert in_children(1, look) == [0]
+    assert by_resource(waiting(spool)) == {"parent": [1]}
 
 
 def test_one_process_drains(process, spool):

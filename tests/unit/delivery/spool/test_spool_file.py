@@ -13,6 +13,7 @@ import sys
 import pytest
 
 from ceilo_nova_usage.delivery.spool import SpoolError, SpoolUnavailable, schema
+from ceilo_nova_usage.delivery.spool.reserve import Reserve
 from tests.support.spooled import large, numbers, sample, waiting
 
 LOGGER = "ceilo_nova_usage.delivery.spool.database"
@@ -158,7 +159,32 @@ def test_what_is_appended_while_a_file_is_put_aside_is_kept(spool, opened, direc
     other.close()
 
     assert numbers(waiting(opened())) == [2, 3]
-    assert len(spool.state().damaged) == 1
+    (aside,) = spool.state().damaged
+    # Most of what it held is in its log.
+    assert aside.with_name(f"{aside.name}-wal").exists()
+
+
+def test_an_append_that_a_put_aside_overtakes_is_done_again(
+    spool, opened, directory, monkeypatch
+):
+    """What was committed to a file that was put aside meanwhile is in the new one."""
+    spool.append([sample("before", 1)])
+    original = Reserve.hold
+
+    def put_aside(reserve):
+        """Do what another process does, at the worst moment."""
+        monkeypatch.setattr(Reserve, "hold", original)
+        file = file_of(directory)
+        for suffix in ("-wal", "-shm", ""):
+            name = f"{file.name}{suffix}"
+            (directory / name).rename(directory / f"damaged-{name}")
+        opened().append([sample("other", 2)])
+        original(reserve)
+
+    monkeypatch.setattr(Reserve, "hold", put_aside)
+    spool.append([sample("overtaken", 3)])
+
+    assert numbers(waiting(opened())) == [2, 3]
 
 
 def test_a_row_that_cannot_be_read_is_not_in_the_way(spool, directory, caplog):
