@@ -204,6 +204,20 @@ def test_a_row_that_cannot_be_read_is_not_in_the_way(spool, directory, caplog):
     assert [row.samples for row in spool.rows() if row.reason] == [[]]
 
 
+def test_a_broken_name_does_not_hide_the_samples(spool, directory):
+    """Where a bit fell over in a row's resource its samples are still sent."""
+    spool.append([sample("a", 1), sample("b", 2)])
+    broken = (
+        "UPDATE rows SET resource_id = CAST(x'ff61' AS TEXT) WHERE resource_id = 'a'"
+    )
+    change(directory, broken)
+
+    rows = waiting(spool)
+
+    assert numbers(rows) == [1, 2]
+    assert [row.samples[0].resource_id for row in rows] == ["a", "b"]
+
+
 def test_broken_rows_in_front_hide_none_behind(spool, directory):
     """However many rows in front are broken, whoever asks is given one that is not."""
     spool.append(sample(f"vm-{n}", n) for n in range(10))

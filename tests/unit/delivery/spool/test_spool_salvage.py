@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What can be read of a damaged spool is put back."""
 
+import contextlib
 import datetime
 import shutil
+import sqlite3
 
 import pytest
 
@@ -53,6 +55,29 @@ def test_rows_off_the_damaged_pages_come_back(spool, damaged):
         f"vm-{n}" for n in range(5)
     ]
     assert numbers(rows) == sorted(numbers(rows))
+
+
+@pytest.mark.parametrize("index", ["waiting", "refused"])
+def test_a_broken_index_costs_nothing(spool, directory, index):
+    """Rows that an index does not lead to are found without it."""
+    spool.append(large(f"vm-{n}", n) for n in range(COUNT))
+    spool.refuse([row.seq for row in spool.waiting(5)], "no such type")
+    spool.close()
+    (file,) = directory.glob("spool-*.db")
+    with contextlib.closing(sqlite3.connect(file)) as connection:
+        ((page,),) = connection.execute(
+            "SELECT rootpage FROM sqlite_master WHERE name = ?", (index,)
+        )
+    with file.open("r+b") as written:
+        written.seek((page - 1) * PAGE)
+        written.write(b"nonsense" * (PAGE // 8))
+    spool.state()
+    (aside,) = spool.state().damaged
+
+    salvaged = spool.salvage(aside)
+
+    assert (salvaged.rows, salvaged.lost) == (COUNT, 0)
+    assert numbers(spool.rows()) == list(range(COUNT))
 
 
 def test_what_is_put_back_comes_first(spool, damaged):
