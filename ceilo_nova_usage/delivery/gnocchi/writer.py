@@ -38,6 +38,9 @@ _REMEMBERED_FOR = 600.0
 _REMEMBERED = 20_000
 # Somebody else may make or remove a resource between two requests, but not for ever.
 _TURNS = 3
+# Metrics that one request may have to make: Gnocchi needs a second or two for them, and
+# must not come to need longer than a request may take.
+_NEW_METRICS = 1000
 # Resources that are made or changed at the same time: each takes a request of its own,
 # and Gnocchi has several workers.
 _AT_ONCE = 8
@@ -215,12 +218,13 @@ class Writer:
                     for each in resources
                     for name, metric in each.measures.items()
                 ]
-        _halving(
-            rest,
-            lambda some: self._post_by_resource(some, refused),
-            lambda measures: measures[0].id,
-            refused,
-        )
+        for start in range(0, len(rest), _NEW_METRICS):
+            _halving(
+                rest[start : start + _NEW_METRICS],
+                lambda some: self._post_by_resource(some, refused),
+                lambda measures: measures[0].id,
+                refused,
+            )
 
     def _post_by_resource(
         self, measures: Sequence[_Measures], refused: _Refusals
