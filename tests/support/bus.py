@@ -83,6 +83,11 @@ class Bus:
             number += 1
         return number
 
+    def purge(self) -> None:
+        """Take away every message that waits to be delivered."""
+        for queue in self._queues:
+            queue(self._channel).purge()
+
     def ready(self) -> int:
         """How many messages wait to be delivered; those at an agent do not count."""
         return sum(
