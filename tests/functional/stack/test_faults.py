@@ -56,6 +56,7 @@ def test_an_agent_is_killed_again_and_again(stack, delivery, arrived, victim):
                 agent.start()
             else:
                 # The master starts another.
+                wait_until(lambda: agent.workers, "there is a worker to be killed")
                 os.kill(agent.workers[0], signal.SIGKILL)
             with stack.bus() as bus:
                 bus.wait_for_consumers(1)
