@@ -1,0 +1,285 @@
+# SPDX-FileCopyrightText: 2026 ceilo-nova-usage developers
+# SPDX-License-Identifier: Apache-2.0
+"""Instances a second into Gnocchi, by our publisher and by Ceilometer's.
+
+A cell is one agent with one worker, its own spool, and a number of notifications that
+wait on the bus when it starts. It is done when its publisher has returned from the last
+of them and, where there are events, every end has been seen to. Nothing may be left in
+the spool.
+"""
+
+import contextlib
+import dataclasses
+import datetime
+import statistics
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from ceilo_nova_usage.delivery.spool import Spool
+from tests.functional.stack.stack import Stack
+from tests.performance.stack import load, plugins
+from tests.support.agent_process import Agent, Host
+from tests.support.deletes import Delete, Instance
+from tests.support.processes import wait_until
+
+#: At least so many times Ceilometer's rate.
+WANTED = 5.0
+OURS, STOCK = "gnocchi-spool", "gnocchi"
+# Ceilometer's own meters of an unversioned notification: memory, vcpus and two disks.
+_DECLARATIVE = 4
+_SPOOL_BYTES = 1 << 30
+_DEVICE = {"name": "device"}
+# An instance's: type, what its id ends with, attributes, how many metrics.
+_RESOURCES = (
+    (
+        "instance",
+        "",
+        {"display_name": "name", "host": "host", "flavor_id": "1", "flavor_name": "1"},
+        5,
+    ),
+    ("instance_disk", "-vda", _DEVICE, 6),
+    ("instance_disk", "-vdb", _DEVICE, 6),
+    ("instance_network_interface", "-tap0", _DEVICE, 8),
+    ("instance_network_interface", "-tap1", _DEVICE, 8),
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What a cell's notifications are.
+
+    :ivar notification: makes an instance's
+    :ivar samples: how many an instance's notification comes to
+    :ivar known: whether Gnocchi has the instances
+    :ivar events: whether there is an event pipeline
+    """
+
+    title: str
+    notification: Callable[[Instance], Delete]
+    samples: int
+    known: bool = False
+    events: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """A cell's figures, times in milliseconds an instance."""
+
+    rate: float
+    api: float
+    database: float
+    agent: float
+
+
+UNSEEN = Work(title="unseen instances", notification=Instance.versioned, samples=33)
+UNSEEN_WITH_EVENTS = Work(
+    title="unseen instances, with events",
+    notification=Instance.legacy,
+    samples=33 + _DECLARATIVE,
+    events=True,
+)
+KNOWN = Work(title="known instances", notification=load.exists, samples=33, known=True)
+KNOWN_WITH_EVENTS = Work(
+    title="known instances, deleted, with events",
+    notification=Instance.legacy,
+    samples=33 + _DECLARATIVE,
+    known=True,
+    events=True,
+)
+
+
+class Cells:
+    """Runs cells on a stack; each one's instances are others, or read later."""
+
+    def __init__(self, stack: Stack, feed: load.Feed) -> None:
+        self._stack = stack
+        self._feed = feed
+        self._begun = datetime.datetime.now(datetime.UTC)
+        self._number = 0
+
+    def make_known(self, work: Work, number: int) -> None:
+        """Have Gnocchi know so many instances, with all their metrics."""
+        audit = load.legacy_exists if work.events else load.exists
+        work = dataclasses.replace(work, notification=audit, events=False)
+        self.run(OURS, 100, number, work)
+
+    def run(self, scheme: str, batch: int, number: int, work: Work) -> Cell:
+        """Run one."""
+        self._number += 1
+        run = "known" if work.known else f"cell {self._number} {time.time_ns()}"
+        # Known ones are read again a minute after the last time.
+        read_at = self._begun + datetime.timedelta(minutes=self._number)
+        self._feed.preload(
+            load.Body(body=message.body, routing_key=message.routing_key)
+            for message in (
+                work.notification(Instance(run=run, number=index, collected_at=read_at))
+                for index in range(number)
+            )
+        )
+        host = self._stack.host()
+        marks = host.directory / "samples", host.directory / "events"
+        url = self._stack.publisher(scheme)
+        with _agent(self._stack, host, url, marks, batch, work) as agent:
+            wait_until(lambda: self._feed.bus.ready() < number, "the agent begins")
+            servers = (
+                self._stack.gnocchi.api,
+                self._stack.postgresql.server,
+                agent,
+            )
+            begun, spent = time.monotonic(), [each.cpu_seconds for each in servers]
+            wanted = number * work.samples, number if work.events else 0
+            wait_until(
+                lambda: tuple(map(_given, marks)) == wanted,
+                f"{wanted} samples and events reach Gnocchi\n{agent.tail(20)}",
+                timeout=900,
+            )
+            ended = max(map(_last, marks))
+            if scheme == OURS:
+                spool = Spool(host.spool, max_bytes=_SPOOL_BYTES)
+                ended += wait_until(lambda: not _due(spool), "the ends are seen to")
+                assert spool.is_empty()
+            spent = [
+                (each.cpu_seconds - before) / number * 1e3
+                for each, before in zip(servers, spent, strict=True)
+            ]
+        return Cell(
+            rate=number / (ended - begun),
+            api=spent[0],
+            database=spent[1],
+            agent=spent[2],
+        )
+
+
+def measure(
+    stack: Stack,
+    work: Work,
+    number: int,
+    *,
+    rounds: int,
+    stock: Sequence[int],
+    ours: Sequence[int],
+) -> None:
+    """Measure cells of so many instances in turns, by batch size, and print them.
+
+    :param number: of instances a cell; a batch's where that is more
+    :param stock: Ceilometer's batch sizes; the first is what all is compared with
+    :param ours: our publisher's
+    """
+    with load.Feed(stack.rabbitmq.url) as feed:
+        cells = Cells(stack, feed)
+        if work.known:
+            cells.make_known(work, max(number, *ours))
+        rivals = [(STOCK, each) for each in stock] + [(OURS, each) for each in ours]
+        found: dict[str, list[Cell]] = {}
+        for _ in range(rounds):
+            for scheme, batch in rivals:
+                cell = cells.run(scheme, batch, max(number, batch), work)
+                found.setdefault(f"{scheme} batch_size {batch}", []).append(cell)
+            if not work.known:
+                cell = _least(stack, number)
+                found.setdefault("the requests alone", []).append(cell)
+    metricd = "runs" if stack.gnocchi.metricd.running else "stands"
+    print(f"{work.title}, {rounds} times {number} or a batch, metricd {metricd}")
+    for title, those in found.items():
+        _show(title, those, next(iter(found.values())))
+
+
+def _least(stack: Stack, number: int) -> Cell:
+    """Return what it takes to make instances' resources and metrics, at the least.
+
+    Gnocchi makes one resource a request; their measures go in one request together.
+    One client sends them, one after the other.
+    """
+    client = stack.gnocchi.client()
+    servers = stack.gnocchi.api, stack.postgresql.server
+    begun, spent = time.monotonic(), [each.cpu_seconds for each in servers]
+    measures = {}
+    for _ in range(number):
+        instance_id = str(uuid.uuid4())
+        for kind, suffix, attributes, metrics in _RESOURCES:
+            resource = instance_id + suffix
+            if suffix:
+                attributes = {**attributes, "instance_id": instance_id}
+            client.resource.create(kind, {"id": resource, **attributes})
+            measures[resource] = {
+                f"meter.{index}": {
+                    "archive_policy_name": "ceilometer-low",
+                    "measures": [{"timestamp": "2026-01-01T00:00:00", "value": 1}],
+                }
+                for index in range(metrics)
+            }
+    client.metric.batch_resources_metrics_measures(measures, create_metrics=True)
+    seconds = time.monotonic() - begun
+    api, database = (
+        (each.cpu_seconds - before) / number * 1e3
+        for each, before in zip(servers, spent, strict=True)
+    )
+    return Cell(rate=number / seconds, api=api, database=database, agent=0.0)
+
+
+def _show(title: str, cells: Sequence[Cell], against: Sequence[Cell]) -> None:
+    """Print the medians, and those of the rounds' ratios."""
+    rate, api, database, agent = (
+        statistics.median(getattr(cell, field) for cell in cells)
+        for field in ("rate", "api", "database", "agent")
+    )
+    faster, cheaper = (
+        statistics.median(ratio)
+        for ratio in zip(
+            *(
+                (a.rate / b.rate, (b.api + b.database) / (a.api + a.database))
+                for a, b in zip(cells, against, strict=True)
+            ),
+            strict=True,
+        )
+    )
+    print(
+        f"  {title:28} {rate:6.1f}/s; ms of processor an instance: API {api:5.1f}, "
+        f"PostgreSQL {database:5.1f}, agent {agent:5.1f}; {faster:5.2f} times the "
+        f"rate, {cheaper:5.2f} by Gnocchi's processor",
+        flush=True,
+    )
+
+
+@contextlib.contextmanager
+def _agent(
+    stack: Stack, host: Host, url: str, marks: Sequence[Path], batch: int, work: Work
+) -> Iterator[Agent]:
+    """Run an agent that notes, in files, what its publishers were done with when."""
+    samples, events = ([url, f"null://{mark}"] for mark in marks)
+    config = host.configure(
+        "agent",
+        samples,
+        event_publishers=events if work.events else (),
+        notification={"batch_size": batch},
+        oslo_messaging_rabbit={"rabbit_qos_prefetch_count": max(200, 2 * batch)},
+    )
+    agent = stack.agent(config)
+    with plugins.installed():
+        agent.start()
+        try:
+            yield agent
+        finally:
+            agent.stop()
+
+
+def _lines(mark: Path) -> list[tuple[float, int]]:
+    """Return when how many were given to the publisher that notes it."""
+    if not mark.exists():
+        return []
+    lines = [line.split() for line in mark.read_text().splitlines()]
+    return [(float(when), int(number)) for when, number in lines]
+
+
+def _given(mark: Path) -> int:
+    return sum(number for _, number in _lines(mark))
+
+
+def _last(mark: Path) -> float:
+    return max((when for when, _ in _lines(mark)), default=0.0)
+
+
+def _due(spool: Spool) -> bool:
+    return bool(spool.due_ends(datetime.datetime.now(datetime.UTC), 1))
