@@ -15,7 +15,9 @@ from tests.support.processes import ServerError, exists
 @pytest.mark.parametrize("number_of_disks", [1, 3])
 def test_what_is_sent_is_found(stack, run, number_of_disks):
     """Without any fault, Gnocchi holds every measure that the oracle tells of."""
-    sent = list(deletes(run, scaled(40), disks=number_of_disks, nics=1, totals=True))
+    sent = list(
+        deletes(run, scaled(40, least=12), disks=number_of_disks, nics=1, totals=True)
+    )
     config = stack.host().configure(
         "stock", [stack.exact("gnocchi")], nova_usage={"baseline": True}
     )
