@@ -20,7 +20,7 @@ Write = Callable[[Sequence[Accepted]], dict[str, str]]
 
 # Rows, one a resource, that are sent in one request: at most. They get fewer, down to
 # one, while Gnocchi fails.
-_MOST_ROWS = 1000
+_MOST_ROWS = 500
 # So many other resources' rows are tried before Gnocchi is to blame, not the row.
 _OTHERS = 5
 # The share of the spool that rows which Gnocchi refuses may take.
