@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The deployment that is checked, as far as this host can tell of it."""
 
+import contextlib
 import functools
 import urllib.parse
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import gnocchiclient.exceptions
@@ -65,17 +66,12 @@ class Subject:
     def pipelines(self) -> Sequence[Any]:
         """The meter pipelines, which publish nothing."""
         unconnected = endpoints.collecting(endpoints.Collector())
-        try:
+        with _readable("meter"):
             return list(
                 deployment.pipelines(
                     self.conf, unconnected, "pipeline_cfg_file"
                 ).pipelines
             )
-        except (deployment.InvalidPipeline, OSError) as error:
-            raise CannotTell(
-                f"The meter pipeline cannot be read: {error}. Mend it, then check "
-                "again."
-            ) from error
 
     @functools.cached_property
     def publishers(self) -> list[str]:
@@ -93,15 +89,10 @@ class Subject:
         """The URLs of the event pipelines' publishers."""
         if "event" not in self.conf.notification.pipelines:
             return []
-        try:
+        with _readable("event"):
             return deployment.publisher_urls(
                 self.conf, EventPipelineManager, "event_pipeline_cfg_file"
             )
-        except (deployment.InvalidPipeline, OSError) as error:
-            raise CannotTell(
-                f"The event pipeline cannot be read: {error}. Mend it, then check "
-                "again."
-            ) from error
 
     @functools.cached_property
     def health(self) -> Health:
@@ -173,3 +164,14 @@ class Subject:
 def scheme(url: str) -> str:
     """Return what a publisher's URL names: the publisher."""
     return urllib.parse.urlsplit(url).scheme
+
+
+@contextlib.contextmanager
+def _readable(kind: str) -> Iterator[None]:
+    """Say of a pipeline that it cannot be read, where that is so."""
+    try:
+        yield
+    except (deployment.InvalidPipeline, OSError) as error:
+        raise CannotTell(
+            f"The {kind} pipeline cannot be read: {error}. Mend it, then check again."
+        ) from error
