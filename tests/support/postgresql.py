@@ -14,16 +14,15 @@ import signal
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import Self
 
-from tests.support.processes import Server, ServerError, wait_until
+from tests.support.processes import Lasting, Server, ServerError, wait_until
 from tests.support.rabbitmq import free_ports
 
 USER = "postgres"
 _PROGRAMS = Path("/usr/lib/postgresql")
 
 
-class PostgreSQL:
+class PostgreSQL(Lasting):
     """A server on 127.0.0.1, with the settings that it comes with.
 
     What it stored outlives a `stop` or `kill` followed by a `start`, on the same port.
@@ -70,17 +69,6 @@ class PostgreSQL:
             self.server.stop()
         finally:
             shutil.rmtree(self._directory)
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def _initialize(self) -> None:
         identity = {}

@@ -15,6 +15,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Self
 
 #: Seconds.
 STOP_TIMEOUT = 60.0
@@ -25,6 +26,29 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 class ServerError(RuntimeError):
     """A server is not installed, ended by itself, or did what was asked too late."""
+
+
+class Lasting:
+    """What is up between `start` and `close`, or inside a ``with``."""
+
+    def start(self) -> None:
+        """Start all of it."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Stop it, whatever state it is in, and remove all that it wrote."""
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 class Server:

@@ -21,9 +21,11 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import libvirt
+
+from tests.support.processes import Lasting
 
 #: Where libvirtd keeps what it knows, and what it sees of the test's directory there.
 _PRIVATE = {
@@ -72,7 +74,7 @@ class HypervisorError(RuntimeError):
     """Something it needs is not installed, not allowed, or did not come up."""
 
 
-class Hypervisor:
+class Hypervisor(Lasting):
     """A libvirtd with a network of its own, up between `start` and `close`.
 
     Guests outlive `kill_libvirtd`, as they do outside of tests.
@@ -160,17 +162,6 @@ class Hypervisor:
         if self._libvirtd is not None:
             self._libvirtd.wait(_TIMEOUT)
         shutil.rmtree(self.directory, ignore_errors=True)
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def connect(self) -> libvirt.virConnect:
         """Return a connection of its own."""

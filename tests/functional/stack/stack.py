@@ -14,7 +14,6 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Self
 
 import yaml
 from ceilometer.publisher import gnocchi as stock_publisher
@@ -24,7 +23,7 @@ from tests.support.agent_process import Agent, Host
 from tests.support.bus import Bus
 from tests.support.gnocchi_server import Gnocchi
 from tests.support.postgresql import PostgreSQL
-from tests.support.processes import Server, wait_until
+from tests.support.processes import Lasting, Server, wait_until
 from tests.support.rabbitmq import RabbitMQ
 
 #: An archive policy that keeps every point for itself: its value, and how often it
@@ -39,7 +38,7 @@ _EXACT = {
 }
 
 
-class Stack:
+class Stack(Lasting):
     """The servers, up between `start` and `close` or inside a ``with``.
 
     :ivar rabbitmq: stop it and start it; durable queues outlive that
@@ -89,17 +88,6 @@ class Stack:
             closing.callback(self.postgresql.close)
             for server in (self.gnocchi.metricd, self.gnocchi.api, *self._agents):
                 closing.callback(server.stop)
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def host(self) -> Host:
         """Return another host for agents, with a directory of its own."""
