@@ -164,9 +164,10 @@ def _policies():
 
 
 def test_the_policies_keep_what_bills_are_made_of():
-    """Both have the sum of differences, the last and the greatest value, each hour."""
+    """Both have what a bill takes, beside Ceilometer's own aggregates, each hour."""
+    wanted = {"rate:sum", "last", "max", "mean", "rate:mean"}
     for policy in _policies().values():
-        assert {"rate:sum", "last", "max"} <= set(policy["aggregation_methods"])
+        assert wanted <= set(policy["aggregation_methods"])
         assert "1 hour" in [each["granularity"] for each in policy["definition"]]
 
 
