@@ -28,6 +28,7 @@ class Reason(enum.StrEnum):
     DUPLICATE = "duplicate"
     METER_FAILED = "meter-failed"
     PUBLISH_FAILED = "publish-failed"
+    ENDPOINT_FAILED = "endpoint-failed"
     INTERNAL_ERROR = "internal-error"
 
 

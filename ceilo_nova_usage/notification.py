@@ -11,7 +11,7 @@ import msgspec
 from ceilo_nova_usage import wire
 from ceilo_nova_usage.errors import Faults, InvalidNotification
 
-__all__ = ["Notification"]
+__all__ = ["Notification", "message_id_of"]
 
 
 class Notification(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,3 +96,11 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True):
         if not isinstance(self.timestamp, str):
             return None
         return wire.time(self.timestamp, "metadata.timestamp", Faults())
+
+
+def message_id_of(message: Any) -> str | None:
+    """Return the id of a message of any shape, where it has a readable one."""
+    try:
+        return Notification.from_bus(message).message_id
+    except InvalidNotification as error:
+        return error.message_id

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from ceilometer.pipeline.base import PublishContext
 
+from ceilo_nova_usage import guard
 from ceilo_nova_usage.checks.finding import Finding, failure, warning
 from ceilo_nova_usage.checks.subject import CannotTell, Subject
 from ceilo_nova_usage.conf import GROUP
@@ -17,9 +18,17 @@ __all__ = ["check"]
 
 def check(subject: Subject) -> Iterator[Finding]:
     """Load the handlers as the agent does."""
-    if "meter" not in subject.conf.notification.pipelines:
+    pipelines = subject.conf.notification.pipelines
+    if "meter" in pipelines:
+        yield warning(
+            "A notification that one of Ceilometer's own meters cannot read comes back "
+            f"for ever, with its batch: say '{guard.NAME}' instead of 'meter' in "
+            "[notification] pipelines."
+        )
+    elif guard.NAME not in pipelines:
         yield failure(
-            "The agent makes no samples: add 'meter' to [notification] pipelines."
+            f"The agent makes no samples: add '{guard.NAME}' to [notification] "
+            "pipelines."
         )
     try:
         chosen = subject.settings.events

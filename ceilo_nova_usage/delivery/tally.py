@@ -21,6 +21,7 @@ class Outcome(StrEnum):
     NOT_PUBLISHED = "not-published"
     NOT_KEPT = "not-kept"
     METER_FAILED = "meter-failed"
+    ENDPOINT_FAILED = "endpoint-failed"
 
 
 class Delivery(StrEnum):
@@ -53,7 +54,8 @@ class Tally:
     A notification counts once by what reading it came to (with no reason), and once
     for each reason its faults have. ``NOT_PUBLISHED`` and ``NOT_KEPT`` come on top,
     for those that a publisher, or the quarantine, then failed to take;
-    ``METER_FAILED`` counts the failures of a meter, by its path, ``meters.NAME``.
+    ``METER_FAILED`` counts the failures of a meter, by its path, ``meters.NAME``;
+    ``ENDPOINT_FAILED`` what another's endpoint raised for, where it is guarded.
     ``began_at`` is when counting began, in seconds since 1970.
     """
 

@@ -13,9 +13,10 @@ from ceilometer.sample import Sample, add_reserved_user_metadata
 
 from ceilo_nova_usage import baseline, identity
 from ceilo_nova_usage import conf as options
-from ceilo_nova_usage.delivery.bounded_log import BoundedLog, one_line
+from ceilo_nova_usage.delivery.aside import Aside
+from ceilo_nova_usage.delivery.bounded_log import BoundedLog
 from ceilo_nova_usage.delivery.health.writer import keep_writing
-from ceilo_nova_usage.delivery.quarantine import Keeper, Quarantine
+from ceilo_nova_usage.delivery.quarantine import Keeper
 from ceilo_nova_usage.delivery.tally import TALLY, Outcome
 from ceilo_nova_usage.errors import (
     AgentRefused,
@@ -25,7 +26,7 @@ from ceilo_nova_usage.errors import (
     Reason,
 )
 from ceilo_nova_usage.meters import table
-from ceilo_nova_usage.notification import Notification
+from ceilo_nova_usage.notification import Notification, message_id_of
 from ceilo_nova_usage.reading import UsageReport
 from ceilo_nova_usage.samples import to_samples, to_zeros
 
@@ -35,7 +36,6 @@ LOG = logging.getLogger(__name__)
 
 # What no event type matches: an endpoint without event types is handed everything.
 _NOTHING = "(?!)"
-_LOGGED_FAULTS = 5
 
 
 class UsageHandler(SampleEndpoint):  # type: ignore[misc]  # ceilometer is untyped
@@ -80,14 +80,17 @@ class UsageHandler(SampleEndpoint):  # type: ignore[misc]  # ceilometer is untyp
         )
         self._meters = table.load(self._settings.meters)
         self._log = BoundedLog(LOG, self._settings.log_interval)
-        self.quarantine: Keeper | None = None
-        if self._settings.quarantine_dir is not None:
-            self.quarantine = Quarantine(
-                self._settings.quarantine_dir,
-                max_bytes=self._settings.quarantine_max_bytes,
-                max_files=self._settings.quarantine_max_files,
-            )
+        self._aside = Aside(self._settings, self._log)
         keep_writing(self._settings)
+
+    @property
+    def quarantine(self) -> Keeper | None:
+        """What keeps the notifications that cannot be read; None keeps none."""
+        return self._aside.quarantine
+
+    @quarantine.setter
+    def quarantine(self, keeper: Keeper | None) -> None:
+        self._aside.quarantine = keeper
 
     def process_notifications(
         self, priority: str, notifications: Sequence[Mapping[str, Any]]
@@ -123,8 +126,8 @@ class UsageHandler(SampleEndpoint):  # type: ignore[misc]  # ceilometer is untyp
                     Reason.PUBLISH_FAILED,
                     f"raised {type(error).__name__}",
                 )
-                self._set_aside(
-                    Outcome.NOT_PUBLISHED, message, _message_id(message), faults
+                self._aside.put(
+                    Outcome.NOT_PUBLISHED, message, message_id_of(message), faults
                 )
 
     def build_sample(self, message: Mapping[str, Any]) -> list[Sample]:
@@ -142,13 +145,13 @@ class UsageHandler(SampleEndpoint):  # type: ignore[misc]  # ceilometer is untyp
                 "A notification could not be metered",
                 exc_info=True,
             )
-            message_id, faults = _message_id(message), Faults()
+            message_id, faults = message_id_of(message), Faults()
             faults.add(
                 "message", Reason.INTERNAL_ERROR, f"raised {type(error).__name__}"
             )
         # Not while the error is handled: oslo.log adds its text to whatever is logged
         # then, and a sender may have chosen much of that text.
-        self._set_aside(Outcome.QUARANTINED, message, message_id, faults)
+        self._aside.put(Outcome.QUARANTINED, message, message_id, faults)
         return []
 
     def _meter(self, message: Mapping[str, Any]) -> list[Sample]:
@@ -185,7 +188,7 @@ class UsageHandler(SampleEndpoint):  # type: ignore[misc]  # ceilometer is untyp
                 TALLY.count(Outcome.METER_FAILED, fault.path)
                 self._log.log(logging.ERROR, fault.path, "A meter failed: %s", fault)
         if report.faults:
-            self._set_aside(
+            self._aside.put(
                 Outcome.PARTLY_METERED,
                 message,
                 notification.message_id,
@@ -195,53 +198,3 @@ class UsageHandler(SampleEndpoint):  # type: ignore[misc]  # ceilometer is untyp
         else:
             TALLY.count(Outcome.METERED)
         return samples
-
-    def _set_aside(
-        self,
-        outcome: Outcome,
-        message: Any,
-        message_id: str | None,
-        faults: Faults,
-        samples: int = 0,
-    ) -> None:
-        """Count, log and keep a notification that was not, or not all, metered."""
-        TALLY.count(outcome)
-        for reason in {fault.reason for fault in faults}:
-            TALLY.count(outcome, reason)
-        shown = "; ".join(one_line(fault) for fault in faults[:_LOGGED_FAULTS])
-        if len(faults) > _LOGGED_FAULTS:
-            shown += f"; and {len(faults) - _LOGGED_FAULTS} more"
-        self._log.warning(
-            f"{outcome} {faults[0].reason}",
-            "Notification %s is %s, %d samples published: %s",
-            one_line(message_id),
-            outcome,
-            samples,
-            shown,
-        )
-        if self.quarantine is None:
-            return
-        try:
-            removed = self.quarantine.keep(message, message_id, faults, samples)
-        except Exception as error:  # noqa: BLE001
-            # A full disk, mostly; a defect must not hand the message back either.
-            TALLY.count(Outcome.NOT_KEPT, type(error).__name__)
-            self._log.log(
-                logging.ERROR,
-                "not-kept",
-                "Notification %s cannot be kept in the quarantine: %s",
-                one_line(message_id),
-                error,
-                exc_info=not isinstance(error, OSError),
-            )
-        else:
-            if removed is not None:
-                LOG.error("The quarantine is full: its oldest file was removed")
-
-
-def _message_id(message: Any) -> str | None:
-    """Return the id of a message of any shape, where it has a readable one."""
-    try:
-        return Notification.from_bus(message).message_id
-    except InvalidNotification as error:
-        return error.message_id

@@ -10,7 +10,7 @@ from typing import Any
 from oslo_config import cfg
 
 from ceilo_nova_usage import conf as options
-from ceilo_nova_usage import deployment
+from ceilo_nova_usage import deployment, guard
 from tests.support.endpoints import Agent
 
 __all__ = ["Deployment", "definition"]
@@ -50,6 +50,7 @@ class Deployment:
         meters: Sequence[str] = ("*",),
         publishers: Sequence[str] | None = None,
         events: Sequence[str] = ("notifier://",),
+        pipelines: Sequence[str] = (guard.NAME, "event"),
         options: Mapping[str, object] | None = None,
         more: str = "",
     ) -> None:
@@ -70,6 +71,8 @@ class Deployment:
                     "[DEFAULT]",
                     f"pipeline_cfg_file = {self.pipeline}",
                     f"event_pipeline_cfg_file = {self.event_pipeline}",
+                    "[notification]",
+                    *(f"pipelines = {name}" for name in pipelines),
                     "[nova_usage]",
                     *(f"{name} = {value}" for name, value in ours.items()),
                     more,

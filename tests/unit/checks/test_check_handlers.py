@@ -54,9 +54,19 @@ def test_no_family_of_notifications(check, deployment):
 
 def test_an_agent_that_makes_no_samples(check, deployment):
     """Its meter pipeline is switched off."""
-    deployment.configure(more="[notification]\npipelines = event")
+    deployment.configure(pipelines=["event"])
 
     result, details = check(TITLE)
 
     assert result == FAILURE
     assert "[notification] pipelines" in details
+
+
+def test_an_agent_that_can_be_made_to_loop(check, deployment):
+    """It loads Ceilometer's endpoints as they are, which raise."""
+    deployment.configure(pipelines=["meter", "event"])
+
+    result, details = check(TITLE)
+
+    assert result == WARNING
+    assert "meter-guarded" in details

@@ -36,8 +36,8 @@ def test_a_stock_ceilometer_is_told_what_to_do(tmp_path, capsys):
         if each["result"] != SUCCESS:
             assert each["details"].endswith(".")
     found = {each["check"]: each["result"] for each in results}
-    assert found["Handlers"] == found["Meters"] == found["Meter pipeline"] == SUCCESS
-    assert found["Publishers"] == WARNING
+    assert found["Meters"] == found["Meter pipeline"] == SUCCESS
+    assert found["Handlers"] == found["Publishers"] == WARNING
     assert found["Gnocchi's resource definitions"] == FAILURE
     assert found["Gnocchi's archive policies"] == FAILURE
 

@@ -1,0 +1,207 @@
+# SPDX-FileCopyrightText: 2026 ceilo-nova-usage developers
+# SPDX-License-Identifier: Apache-2.0
+"""The guarded pipeline: Ceilometer's own endpoints raise, and nothing comes back."""
+
+import json
+
+import pytest
+import stevedore
+import yaml
+from ceilometer.pipeline.sample import SampleEndpoint, SamplePipelineManager
+from oslo_config import cfg
+from oslo_messaging import NotificationResult
+from oslo_messaging.notify.dispatcher import BatchNotificationDispatcher
+
+from ceilo_nova_usage import deployment
+from ceilo_nova_usage.conf import GROUP
+from ceilo_nova_usage.delivery.quarantine import FILE_NAME
+from ceilo_nova_usage.errors import AgentRefused
+from tests.support.deletes import deletes
+from tests.support.endpoints import counted
+from tests.support.poison import RAISED_FOR, raised_for
+
+NAMESPACE = "ceilometer.notification.pipeline"
+GOOD = list(deletes("guard", 3))
+CEILOMETERS = "ceilometer.meter.notifications.ProcessMeterNotifications"
+
+
+class Incoming:
+    """A message as a driver of oslo.messaging hands it to the dispatcher."""
+
+    def __init__(self, message):
+        self.ctxt = {}
+        self.message = message
+
+
+class Agent:
+    """The endpoints of one pipeline manager behind the agent's dispatcher."""
+
+    def __init__(self, conf, name):
+        (extension,) = stevedore.NamedExtensionManager(
+            NAMESPACE, [name], invoke_on_load=True, invoke_args=(conf,)
+        )
+        self._pipelines = extension.obj.pipelines
+        self._dispatcher = BatchNotificationDispatcher(
+            extension.obj.get_main_endpoints(), None
+        )
+
+    def handle(self, messages):
+        """Dispatch a batch; tell how many messages would be handed back."""
+        return len(self._dispatcher.dispatch([Incoming(each) for each in messages]))
+
+    def published(self):
+        """The ids of our samples, in order."""
+        (pipeline,) = self._pipelines
+        (publisher,) = pipeline.sink.publishers
+        ids = [each.id for each in publisher.samples]
+        # Those of Ceilometer's own meters have ids of another kind.
+        return sorted(each for each in ids if "|" in each)
+
+
+@pytest.fixture(name="start")
+def _start(tmp_path):
+    """Start an agent with a pipeline manager; its options are ours."""
+
+    def start(name, **options):
+        pipeline = {
+            "sources": [{"name": "all", "meters": ["*"], "sinks": ["sink"]}],
+            "sinks": [{"name": "sink", "publishers": ["test://"]}],
+        }
+        (tmp_path / "pipeline.yaml").write_text(yaml.safe_dump(pipeline))
+        conf = cfg.ConfigOpts()
+        deployment.register(conf, everything=True)
+        conf([], project="ceilometer", default_config_files=[])
+        conf.set_override("pipeline_cfg_file", str(tmp_path / "pipeline.yaml"))
+        ours = {"quarantine_dir": tmp_path / "quarantine", "metrics_dir": "", **options}
+        for option, value in ours.items():
+            conf.set_override(option, str(value), group=GROUP.name)
+        return Agent(conf, name)
+
+    return start
+
+
+@pytest.fixture(name="kept")
+def _kept(tmp_path):
+    """Return what is in the quarantine."""
+
+    def kept():
+        file = tmp_path / "quarantine" / FILE_NAME
+        lines = file.read_text().splitlines() if file.exists() else ()
+        return [json.loads(line) for line in lines]
+
+    return kept
+
+
+@pytest.fixture(name="endpoint")
+def _endpoint(monkeypatch):
+    """Let the agent have one endpoint, another package's."""
+
+    def endpoint(kind):
+        monkeypatch.setattr(
+            SamplePipelineManager,
+            "get_main_endpoints",
+            lambda manager: [kind(manager.conf, manager.publisher())],
+        )
+
+    return endpoint
+
+
+def poison():
+    """What Ceilometer's own meters raise for, a message of each kind."""
+    bodies = [json.loads(each.body)["oslo.message"] for each in raised_for("guard")]
+    return [json.loads(body) for body in bodies]
+
+
+def good():
+    """Deletions that anyone can read."""
+    return [each.notification for each in GOOD]
+
+
+def expected():
+    """The ids of the samples of these deletions."""
+    return sorted(sample["id"] for each in GOOD for sample in each.samples)
+
+
+def test_unguarded_the_whole_batch_comes_back(start):
+    """Ceilometer's manager hands all back for one message: that is what is cured."""
+    for message in poison():
+        assert start("meter").handle([*good(), message]) == len(GOOD) + 1
+
+
+def test_guarded_nothing_comes_back(start, kept):
+    """Each message is handled once, and those that cannot be read are kept."""
+    agent = start("meter-guarded")
+
+    with counted() as counts:
+        assert agent.handle([*good()[:1], *poison(), *good()[1:]]) == 0
+
+    assert set(expected()) <= set(agent.published())
+    assert len(agent.published()) == len(set(agent.published()))
+    # Our own handlers may have kept one of them for what they cannot read in it.
+    by_guard = [each for each in kept() if each["faults"][0]["path"] == CEILOMETERS]
+    assert sorted(each["message_id"] for each in by_guard) == sorted(
+        each["message_id"] for each in poison()
+    )
+    assert counts["endpoint-failed", "endpoint-failed"] == len(RAISED_FOR)
+
+
+def test_who_raised_and_what_is_said(start, kept):
+    """The fault names the endpoint and the error's kind, and nothing a sender chose."""
+    agent = start("meter-guarded")
+    (message,) = (each for each in poison() if each.get("timestamp") == "soon")
+
+    agent.handle([message])
+
+    ((fault,),) = (each["faults"] for each in kept())
+    assert fault["path"] == CEILOMETERS
+    assert fault["reason"] == "endpoint-failed"
+    assert fault["detail"].startswith("raised ")
+    assert "soon" not in fault["detail"]
+
+
+def test_the_samples_are_those_of_the_unguarded_one(start):
+    """What can be read comes to the same, in the same order of notifications."""
+    guarded, unguarded = start("meter-guarded"), start("meter")
+
+    assert guarded.handle(good()) == unguarded.handle(good()) == 0
+
+    assert guarded.published() == unguarded.published() == expected()
+
+
+def test_an_option_that_is_refused_ends_the_worker(start):
+    """As with the handlers: not an agent that guards less than it says."""
+    with pytest.raises(AgentRefused):
+        start("meter-guarded", baseline_since="soon")
+
+
+def test_an_endpoint_that_asks_for_it_gets_its_batch_again(start, endpoint):
+    """To be handed a message once more, when it says so, is its own affair."""
+
+    class Asking(SampleEndpoint):
+        def process_notifications(self, priority, notifications):
+            return NotificationResult.REQUEUE
+
+    endpoint(Asking)
+
+    assert start("meter-guarded").handle(good()) == len(GOOD)
+
+
+def test_other_priorities_stay_as_they_are(start, endpoint):
+    """An endpoint is handed the priorities that it takes, one message at a time."""
+    taken = []
+
+    class Listening:
+        def __init__(self, conf, publisher):
+            pass
+
+        def warn(self, notifications):
+            """Take warnings."""
+            taken.append(len(notifications))
+
+    endpoint(Listening)
+    agent = start("meter-guarded")
+
+    assert agent.handle([{**each, "priority": "WARN"} for each in good()]) == 0
+    assert agent.handle(good()) == 0
+
+    assert taken == [1] * len(GOOD)
