@@ -22,7 +22,7 @@ GROUP = cfg.OptGroup(
     "its notifications, and what happens to notifications that cannot be read.",
 )
 
-EVENT_FAMILIES = ("delete", "exists")
+EVENT_FAMILIES = ("delete", "exists", "lifecycle")
 
 OPTS = [
     cfg.ListOpt(
@@ -31,7 +31,9 @@ OPTS = [
         item_type=types.String(choices=EVENT_FAMILIES),
         help="The families of notifications to meter. 'delete' is an instance's last "
         "reading, taken while its guest still runs; 'exists' is the reading that "
-        "nova's usage audit and some operations take. A family that is not named "
+        "nova's usage audit and some operations take; 'lifecycle' is the last reading "
+        "before a stop, a reboot, a migration or whatever else ends the guest's "
+        "process, and the first one of the next process. A family that is not named "
         "here passes by unread; an empty value switches metering off.",
     ),
     cfg.ListOpt(

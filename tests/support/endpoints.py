@@ -122,7 +122,7 @@ def handlers(conf: cfg.ConfigOpts, pipeline: Any) -> Sequence[UsageHandler]:
     """Load our handlers from Ceilometer's namespace, as Ceilometer does."""
     manager = stevedore.NamedExtensionManager(
         NAMESPACE,
-        names=["nova_usage_delete", "nova_usage_exists"],
+        names=["nova_usage_delete", "nova_usage_exists", "nova_usage_lifecycle"],
         invoke_on_load=True,
         invoke_args=(conf, pipeline),
         name_order=True,

@@ -158,7 +158,7 @@ def test_the_options_defaults_meter_everything(tmp_path):
 
     settings = options.load(conf)
 
-    assert settings.events == {"delete", "exists"}
+    assert settings.events == {"delete", "exists", "lifecycle"}
     assert settings.meters == {"pollster", "sums", "totals"}
     assert settings.quarantine_dir.is_absolute()
 
@@ -179,7 +179,7 @@ def test_options_may_be_registered_twice(tmp_path):
     conf = configured(tmp_path)
 
     assert options.load(conf) == options.load(conf)
-    assert len(Agent(conf).endpoints) == 2
+    assert len(Agent(conf).endpoints) == 3
 
 
 def test_every_option_has_help():

@@ -110,15 +110,19 @@ def test_every_notification_is_documented():
     ]
     assert all(issubclass(handler, UsageHandler) for handler in handlers)
     documented = table("operator/meters.rst", "Family")
-    assert {(row[0], row[1], row[2]) for row in documented} == {
-        (handler.family, *handler.notifications) for handler in handlers
-    }
+    assert [(row[0], row[1], row[2]) for row in documented] == [
+        (handler.family, legacy, versioned)
+        for handler in handlers
+        for legacy, versioned in zip(
+            handler.notifications[::2], handler.notifications[1::2], strict=True
+        )
+    ]
 
 
 def test_every_event_family_has_a_handler():
     """An event family that can be chosen is one that is documented."""
     documented = table("operator/meters.rst", "Family")
-    assert sorted(row[0] for row in documented) == sorted(conf.EVENT_FAMILIES)
+    assert {row[0] for row in documented} == set(conf.EVENT_FAMILIES)
 
 
 def test_every_reason_is_documented():
