@@ -6,11 +6,12 @@ import dataclasses
 import datetime
 import json
 import logging
+import math
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 
 from ceilo_nova_usage.delivery.bounded_log import BoundedLog
 from ceilo_nova_usage.delivery.gnocchi.api import (
@@ -31,6 +32,7 @@ __all__ = ["Writer"]
 _Refusals = dict[str, str]
 # One metric's measures: of which resource, its name, what is sent.
 _Measures = tuple[Resource, str, dict[str, Any]]
+_Item = TypeVar("_Item")
 
 # How long, in seconds, and of how many resources it is remembered that Gnocchi has
 # their attributes as they are.
@@ -41,13 +43,18 @@ _TURNS = 3
 # Metrics that one request may have to make: Gnocchi needs a second or two for them, and
 # must not come to need longer than a request may take.
 _NEW_METRICS = 1000
-# Resources that are made or changed at the same time: each takes a request of its own,
-# and Gnocchi has several workers.
+# Metrics that are there take half a millisecond each.
+_KNOWN_METRICS = 1000
+# Requests at the same time, as Gnocchi has several workers. A resource that is made or
+# changed takes one of its own.
 _AT_ONCE = 8
 
 
 class Writer:
     """Brings resources up to date, then sends all their measures in one request.
+
+    Of more than a thousand measures there are several requests, at the same time: no
+    batch makes one that takes Gnocchi, or a proxy before it, too long.
 
     It looks up what Gnocchi has instead of trying and failing: resources that are
     missing are made, those that differ are changed, and no others are touched. Metrics
@@ -197,34 +204,43 @@ class Writer:
 
     def _post(self, resources: Sequence[Resource], refused: _Refusals) -> None:
         """Send measures, down to single metrics where some are refused."""
-        known: dict[str, list[Any]] = {}
+        known: list[tuple[str, _Measures]] = []
         rest: list[_Measures] = []
         for resource in resources:
             ids = self._current.metrics(resource.id)
             for name, metric in resource.measures.items():
                 if name in ids:
-                    known[ids[name]] = metric["measures"]
+                    known.append((ids[name], (resource, name, metric)))
                 else:
                     rest.append((resource, name, metric))
-        if known:
-            # Half the work for Gnocchi, but all or nothing.
-            try:
-                self._gnocchi.post_to_metrics(known)
-                _count(known.values())
-            except Refused:
-                self._current.forget(each.id for each in resources)
-                rest = [
-                    (each, name, metric)
-                    for each in resources
-                    for name, metric in each.measures.items()
-                ]
-        for start in range(0, len(rest), _NEW_METRICS):
-            _halving(
-                rest[start : start + _NEW_METRICS],
-                lambda some: self._post_by_resource(some, refused),
-                lambda measures: measures[0].id,
-                refused,
+        for again in self._threads.map(self._post_known, _lots(known, _KNOWN_METRICS)):
+            rest += again
+        # Also raises what one of them does.
+        list(
+            self._threads.map(
+                lambda lot: _halving(
+                    lot,
+                    lambda some: self._post_by_resource(some, refused),
+                    lambda measures: measures[0].id,
+                    refused,
+                ),
+                _lots(rest, _NEW_METRICS),
             )
+        )
+
+    def _post_known(
+        self, known: Sequence[tuple[str, _Measures]]
+    ) -> Iterable[_Measures]:
+        """Send measures by their metrics' ids; return them if these are not right."""
+        # Half the work for Gnocchi, but all or nothing.
+        bodies = {metric_id: metric["measures"] for metric_id, (_, _, metric) in known}
+        try:
+            self._gnocchi.post_to_metrics(bodies)
+        except Refused:
+            self._current.forget(resource.id for _, (resource, _, _) in known)
+            return [measures for _, measures in known]
+        _count(bodies.values())
+        return ()
 
     def _post_by_resource(
         self, measures: Sequence[_Measures], refused: _Refusals
@@ -263,6 +279,13 @@ class Writer:
             self._log.log(
                 logging.ERROR, "keep", "%d ends cannot be kept: %s", len(ends), error
             )
+
+
+def _lots(items: Sequence[_Item], size: int) -> Iterator[Sequence[_Item]]:
+    """Divide items into lots of at most a size, as even as can be."""
+    number = math.ceil(len(items) / size)
+    for index in range(number):
+        yield items[index * len(items) // number : (index + 1) * len(items) // number]
 
 
 def _count(measures: Iterable[Sequence[Any]]) -> None:

@@ -26,6 +26,7 @@ class Gnocchi:
         self._create = create
         self.made = set()
         self.measured = set()
+        self.requests = []
 
     def find(self, resource_type, ids):
         """It has none."""
@@ -39,6 +40,7 @@ class Gnocchi:
     def post(self, measures):
         """Take measures."""
         self.measured |= set(measures)
+        self.requests.append(sum(map(len, measures.values())))
 
 
 class NoEnds:
@@ -109,3 +111,14 @@ def test_unavailable_is_said():
     with pytest.raises(Unavailable, match="no connection"):
         writer(gnocchi).write(resources(20))
     assert gnocchi.measured == set()
+
+
+@pytest.mark.parametrize(("number", "requests"), [(1000, [1000]), (1001, [500, 501])])
+def test_a_batch_is_one_request_unless_it_is_huge(number, requests):
+    """More than a thousand measures are divided, evenly, and each is sent once."""
+    gnocchi = Gnocchi()
+
+    assert writer(gnocchi).write(resources(number)) == {}
+
+    assert len(gnocchi.measured) == number
+    assert sorted(gnocchi.requests) == requests
