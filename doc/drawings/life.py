@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Draws an instance's life: what is read when, and what the counters do meanwhile.
 
-    python doc/drawings/life.py > doc/source/billing/life.svg
+python doc/drawings/life.py > doc/source/billing/life.svg
 """
 
 import dataclasses
