@@ -57,7 +57,7 @@ LIFE = (
 
 _COLUMN, _LEFT, _RIGHT = 46, 90, 40
 _LABELS, _GUEST, _COUNTER, _TOTAL = 210, 230, 340, 470
-_RISE, _TOTAL_RISE = 55, 3.4
+_RISE = 55
 _HEIGHT = 520
 _STYLE = """
 text { font: 13px sans-serif; fill: #333 }

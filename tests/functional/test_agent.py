@@ -154,7 +154,7 @@ def _expected(life):
         [
             sample
             for message in life.messages
-            for sample in oracle.samples(oracle.dispatched(message.notification()))
+            for sample in oracle.with_zeros(oracle.dispatched(message.notification()))
         ]
     )
 

@@ -6,12 +6,16 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import amqp
 
+from ceilo_nova_usage import boundaries
+from ceilo_nova_usage.handlers.delete import DeleteHandler
+from ceilo_nova_usage.handlers.exists import ExistsHandler
 from tests.nova import compare
 from tests.nova.environment import MODES, RELEASES, NovaEnvironment, say
 from tests.support import shipped
@@ -64,20 +68,59 @@ def tapped(port: int) -> Iterator[Tap]:
         yield Tap(channel)
 
 
-def record(environment: NovaEnvironment, tree: Path, case: str, mode: str) -> Life:
-    """Lead a life in the tree's nova and return what went over the bus."""
+@dataclasses.dataclass(frozen=True, slots=True)
+class Script:
+    """A life to lead.
+
+    :ivar test: its name in ``inside/lives/server.py``
+    :ivar patched: whether in the patched tree or the stock one
+    :ivar only: the event types that are kept, or None for all of them
+    """
+
+    test: str
+    patched: bool
+    only: frozenset[str] | None = None
+
+
+#: What is left of an eventful life: it has some hundred messages.
+METERED = frozenset(
+    [
+        *boundaries.event_types(),
+        *DeleteHandler.notifications,
+        *ExistsHandler.notifications,
+    ]
+)
+
+#: The lives of each release, by what is put behind its version to name the case.
+SCRIPTS = {
+    "": Script("PlainLifeTest", patched=True),
+    "-stock": Script("PlainLifeTest", patched=False),
+    "-eventful": Script("EventfulLifeTest", patched=True, only=METERED),
+}
+
+
+def record(environment: NovaEnvironment, suffix: str, mode: str) -> Life:
+    """Lead a life in a nova and return what went over the bus."""
+    script = SCRIPTS[suffix]
+    case = f"nova-{environment.version}{suffix}"
+    tree = environment.patched() if script.patched else environment.stock()
     say(f"recording {case}, {mode}")
     with RabbitMQ() as broker, tapped(broker.port) as tap:
         done = environment.run(
             tree,
-            *("-m", "testtools.run", "lives.server"),
+            *("-m", "testtools.run", f"lives.server.{script.test}"),
             path=[INSIDE],
             variables={"RECORD_TRANSPORT_URL": broker.url, **MODES[mode]},
             timeout=TIMEOUT,
         )
         if done.returncode:
             raise RecordingError(done.stdout)
-        return Life(case=case, messages=tuple(tap.drain()))
+        kept = (
+            message
+            for message in tap.drain()
+            if script.only is None or message.event_type in script.only
+        )
+        return Life(case=case, messages=tuple(kept))
 
 
 def keep(life: Life, fixtures: Path = FIXTURES) -> bool:
@@ -103,7 +146,7 @@ def check(life: Life, fixtures: Path = FIXTURES) -> bool:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Record a release's lives, patched and stock."""
+    """Record a release's lives, in a nova with the series and one without."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--release", choices=RELEASES, default=RELEASES[-1])
     parser.add_argument(
@@ -112,7 +155,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="change nothing; fail where a life differs from the committed one",
     )
     parser.add_argument(
-        "--only", choices=("patched", "stock"), help="record one of the two trees"
+        "--only", choices=("patched", "stock"), help="record in one of the two trees"
     )
     parser.add_argument(
         "--mode",
@@ -122,16 +165,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     wanted = parser.parse_args(argv)
     environment = NovaEnvironment.of(wanted.release)
-    trees = {
-        f"nova-{environment.version}": environment.patched,
-        f"nova-{environment.version}-stock": environment.stock,
-    }
     done = [
-        (check if wanted.check else keep)(
-            record(environment, tree(), case, wanted.mode)
-        )
-        for case, tree in trees.items()
-        if wanted.only is None or (wanted.only == "stock") == case.endswith("stock")
+        (check if wanted.check else keep)(record(environment, suffix, wanted.mode))
+        for suffix, script in SCRIPTS.items()
+        if wanted.only is None or (wanted.only == "patched") == script.patched
     ]
     if not wanted.check:
         shipped.write()

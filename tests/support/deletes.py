@@ -206,6 +206,7 @@ def _wrapped(template: dict[str, Any], usage: dict[str, Any]) -> dict[str, Any]:
     """Return a usage block as the notification objects of the template."""
     wrapped = copy.deepcopy(template)
     data = wrapped[DATA]
+    data["lifetime"] = None
     kinds = {name: copy.deepcopy(data[name][0]) for name in ("disks", "interfaces")} | {
         "cpu": copy.deepcopy(data["cpu"])
     }

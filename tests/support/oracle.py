@@ -9,8 +9,8 @@ its expected samples by the test that broke it.
 
     python -m tests.support.oracle
 
-writes the expected samples of every recording that carries usage beside it, as
-``CASE.samples.json``. Read the difference before committing it.
+writes the expected samples of every message of the plain lives that carries usage
+beside it, as ``CASE.samples.json``. Read the difference before committing it.
 """
 
 import datetime
@@ -19,7 +19,7 @@ import json
 import pathlib
 from typing import Any
 
-from tests.support.recordings import FIXTURES, Life, cases
+from tests.support.recordings import FIXTURES, Life, plain_cases
 
 # meter, unit, field of the group
 CPU = (("cpu", "ns", "time"),)
@@ -177,6 +177,11 @@ def zeros(
                 }
             )
     return ordered(found)
+
+
+def with_zeros(message: dict[str, Any]) -> list[Sample]:
+    """Return all that a dispatched notification comes to, by the options' defaults."""
+    return ordered([*samples(message), *zeros(message)])
 
 
 def _zero(of_whole_life: bool, usage: Any, payload: Any) -> datetime.datetime | None:
@@ -449,10 +454,10 @@ def golden(file: str, fixtures: pathlib.Path = FIXTURES) -> pathlib.Path:
 
 
 def main() -> None:
-    """Write the expected samples of every recording that carries usage."""
-    for case in cases():
+    """Write the expected samples of every plain life's messages that carry usage."""
+    for case in plain_cases():
         for file, message in Life.load(case).files():
-            expected = samples(dispatched(message.notification()))
+            expected = with_zeros(dispatched(message.notification()))
             if expected:
                 lines = ",\n".join(json.dumps(sample) for sample in expected)
                 golden(file).write_text(f"[\n{lines}\n]\n", "utf-8")

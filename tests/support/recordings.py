@@ -5,7 +5,8 @@
 One body is one file, `EVENT_TYPE/CASE.json`, numbered where a life has several of that
 type. `lives/CASE.json` lists the files in their order of arrival, with what the bus
 said of each message outside its body. A case is a nova and what was done to it:
-`nova-34.0.0` is one with the series applied, `nova-34.0.0-stock` one without.
+`nova-34.0.0` is one with the series applied, `nova-34.0.0-stock` one without. Of
+`nova-34.0.0-eventful`, to which everything happens, there is only what has usage.
 """
 
 from __future__ import annotations
@@ -105,6 +106,11 @@ class Life:
 def cases(fixtures: Path = FIXTURES) -> list[str]:
     """The lives there are."""
     return sorted(path.stem for path in (fixtures / "lives").glob("*.json"))
+
+
+def plain_cases(fixtures: Path = FIXTURES) -> list[str]:
+    """The lives of novas with the series that are recorded whole."""
+    return [case for case in cases(fixtures) if case.rpartition("-")[2][0].isdigit()]
 
 
 def remove(case: str, fixtures: Path = FIXTURES) -> None:

@@ -5,26 +5,34 @@
 import configparser
 import csv
 import importlib.metadata
+import importlib.util
 import json
 import pathlib
 import re
+import sys
+from xml.etree import ElementTree
 
 import pytest
 import stevedore
 import yaml
 
 from ceilo_nova_usage import checks, conf, errors
+from ceilo_nova_usage.boundaries import BOUNDARIES
 from ceilo_nova_usage.delivery.health import findings, metrics
 from ceilo_nova_usage.delivery.kept import State
 from ceilo_nova_usage.delivery.spool import SpoolState
 from ceilo_nova_usage.delivery.tally import Outcome
 from ceilo_nova_usage.handlers.base import UsageHandler
+from ceilo_nova_usage.handlers.delete import DeleteHandler
+from ceilo_nova_usage.handlers.exists import ExistsHandler
+from ceilo_nova_usage.handlers.lifecycle import LifecycleHandler
 from ceilo_nova_usage.meters.meter import Meter, Scope
 from tests.support.command import replay
 from tests.support.recordings import FIXTURES
 
 TOP = pathlib.Path(__file__).parents[2]
 DOC = TOP / "doc" / "source"
+SVG = "{http://www.w3.org/2000/svg}"
 EXAMPLE = DOC / "developer" / "example"
 DELETION = FIXTURES / "compute.instance.delete.start" / "nova-34.0.0.json"
 
@@ -229,6 +237,8 @@ def test_the_example_meter_works():
         sample
         for sample in replay(DELETION).samples
         if sample["name"] == "acme.network.received"
+        # There is one of zero, too, for when the guest was started.
+        and sample["volume"]
     ]
     assert [(sample["volume"], sample["resource_id"]) for sample in samples] == [
         (
@@ -236,3 +246,41 @@ def test_the_example_meter_works():
             payload["instance_id"],
         )
     ]
+
+
+def drawing():
+    """The module that draws an instance's life."""
+    spec = importlib.util.spec_from_file_location("life", TOP / "doc/drawings/life.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_picture_of_a_life_is_as_drawn():
+    """Whoever changes the drawing draws it anew."""
+    assert (DOC / "billing" / "life.svg").read_text("utf-8") == drawing().svg()
+
+
+def test_the_picture_of_a_life_has_every_reading():
+    """Each notification that is metered has its place in it, once, and its colour."""
+    legacy = {
+        event_type.removeprefix("compute.instance."): handler
+        for handler in (DeleteHandler, ExistsHandler, LifecycleHandler)
+        for event_type in handler.notifications[::2]
+    }
+    readings = {
+        boundary.legacy.removeprefix("compute.instance."): boundary.reading
+        for boundary in BOUNDARIES
+    }
+    picture = ElementTree.parse(DOC / "billing" / "life.svg").getroot()
+    drawn = [
+        each.text for each in picture.iter(f"{SVG}text") if each.get("class") == "label"
+    ]
+    colours = [each.get("class") for each in picture.iter(f"{SVG}circle")]
+
+    assert sorted(drawn) == sorted(legacy)
+    for name, colour in zip(drawn, colours, strict=True):
+        assert colour == readings.get(
+            name, "last" if legacy[name] is DeleteHandler else "first"
+        )

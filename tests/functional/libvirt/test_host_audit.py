@@ -30,6 +30,7 @@ def test_audit_of_a_host(nova, hypervisor, boot, figures):
     assert audited["reads"] == [4, 4, 3]
     assert all(is_complete(audited["usages"][uuid]) for uuid in guests)
 
+    audited_before = audited["usages"]
     off, gone, hung, *well = guests
     connection.lookupByUUIDString(off).destroy()
     connection.lookupByUUIDString(gone).destroy()
@@ -40,9 +41,9 @@ def test_audit_of_a_host(nova, hypervisor, boot, figures):
 
     usages = audited["usages"]
     assert usages.keys() == set(guests)
-    assert usages[off] is None
-    assert usages[gone] is None
-    assert "disks" not in (usages[hung] or {})
+    assert usages[off] == {**audited_before[off], "origin": "cached"}
+    assert usages[gone] == {**audited_before[gone], "origin": "cached"}
+    assert usages[hung]["origin"] == "cached" or "disks" not in usages[hung]
     assert [uuid for uuid in well if not is_complete(usages[uuid])] == []
     figures.append(
         f"audit of {GUESTS} guests, {CHUNK} at a time, one hanging, one off, one gone:"

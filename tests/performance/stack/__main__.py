@@ -22,7 +22,7 @@ def _bus(stack: Stack) -> None:
         number = scaled(20_000, least=2_000)
         bus.measure(stack, number, rounds=1, batches=(100,), rivals=rivals)
         return
-    bus.measure(stack, 20_000, rounds=3, batches=(1, 100))
+    bus.measure(stack, 6_000, rounds=3, batches=(1, 100))
 
 
 def _memory(stack: Stack) -> None:

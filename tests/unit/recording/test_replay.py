@@ -9,7 +9,7 @@ import json
 import pytest
 import yaml
 
-from tests.support import handwritten
+from tests.support import handwritten, oracle
 from tests.support.command import replay, run
 from tests.support.recordings import FIXTURES, Life, cases
 from tests.unit.recording.conftest import CASE, DELETION, VERSIONED_DELETION
@@ -52,9 +52,7 @@ def test_every_recording(path):
 
     assert first.status == 0
     assert first.out == second.out
-    is_metered = path.stem == CASE and path.parent.name.endswith(
-        ("instance.exists", "instance.delete.start")
-    )
+    is_metered = "-stock" not in path.stem and path.parent.name in oracle.METERED
     assert bool(first.samples) == is_metered
 
 

@@ -188,7 +188,7 @@ class Compute:
 
     def _notify_delete(self, instance):
         """Do as the first lines of ComputeManager._delete_instance."""
-        usage = self.manager._read_usage(instance)
+        usage = self.manager._read_usage(self.context, instance)
         self.manager._notify_about_instance_usage(
             self.context, instance, "delete.start", usage=usage
         )
@@ -201,6 +201,29 @@ class Compute:
             bdms=objects.BlockDeviceMappingList(objects=[]),
             usage=usage,
         )
+
+    def read(self, uuid):
+        """Read an instance as at each boundary; return the usage, or None."""
+        usage = self.manager._read_usage(self.context, self.instances[uuid])
+        return usage and usage.to_wire()
+
+    def unplugged(self, uuid, device, nic):
+        """Note that a disk and a NIC are gone, as after a detach."""
+        gone = {device, nic}
+        self.manager._usage_cache.unplugged(
+            self.context,
+            self.instances[uuid],
+            lambda each: (
+                getattr(each, "device", None) in gone
+                or getattr(each, "name", None) in gone
+            ),
+        )
+
+    def forget(self):
+        """Know no more of instances than a nova-compute that was just started."""
+        self.manager._usage_cache = type(self.manager._usage_cache)()
+        for uuid in self.instances:
+            self.instances[uuid] = objects.Instance.get_by_uuid(self.context, uuid)
 
     def override(self, group, name, value):
         """Set an option."""
@@ -243,21 +266,23 @@ class Compute:
         if hasattr(self.manager, "_read_usage"):
             read_usage = self.manager._read_usage
 
-            def timed(instance):
+            def timed(*arguments):
                 begun = time.monotonic()
-                usage = read_usage(instance)
+                usage = read_usage(*arguments)
                 read.append(time.monotonic() - begun)
                 return usage
 
             timing = mock.patch.object(self.manager, "_read_usage", timed)
         else:
             timing = contextlib.nullcontext()
-        with timing:
+        with timing, sent() as messages:
             begun = time.monotonic()
             self.manager._delete_instance(
                 self.context, instance, objects.BlockDeviceMappingList(objects=[])
             )
-            return {"seconds": time.monotonic() - begun, "reading": sum(read)}
+            seconds = time.monotonic() - begun
+        usage = messages[0]["payload"].get("usage")
+        return {"seconds": seconds, "reading": sum(read), "usage": usage}
 
     def start_operations(self, uuids):
         """Begin to do what nova does all the time, to each instance in turn."""
