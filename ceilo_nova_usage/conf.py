@@ -4,16 +4,26 @@
 
 import dataclasses
 import datetime
+import logging
 import pathlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from oslo_config import cfg, types
 
-from ceilo_nova_usage.errors import InvalidConfiguration
+from ceilo_nova_usage.errors import AgentRefused, InvalidConfiguration
 from ceilo_nova_usage.meters.meter import Family
 
-__all__ = ["EVENT_FAMILIES", "GROUP", "Settings", "list_opts", "load"]
+__all__ = [
+    "EVENT_FAMILIES",
+    "GROUP",
+    "Settings",
+    "list_opts",
+    "load",
+    "load_or_refuse",
+]
+
+LOG = logging.getLogger(__name__)
 
 GROUP = cfg.OptGroup(
     "nova_usage",
@@ -241,3 +251,15 @@ def load(conf: cfg.ConfigOpts) -> Settings:
     if refused:
         raise InvalidConfiguration("; ".join(refused))
     return Settings(**values)
+
+
+def load_or_refuse(conf: cfg.ConfigOpts) -> Settings:
+    """Load them for what the agent must not run without.
+
+    :raises AgentRefused: which ends the agent's worker, where an option is refused
+    """
+    try:
+        return load(conf)
+    except InvalidConfiguration as error:
+        LOG.critical("The agent cannot start: %s", error)
+        raise AgentRefused(f"ceilo-nova-usage: {error}") from error

@@ -21,12 +21,7 @@ from ceilo_nova_usage import conf as options
 from ceilo_nova_usage.delivery.aside import Aside
 from ceilo_nova_usage.delivery.bounded_log import BoundedLog
 from ceilo_nova_usage.delivery.tally import Outcome
-from ceilo_nova_usage.errors import (
-    AgentRefused,
-    Faults,
-    InvalidConfiguration,
-    Reason,
-)
+from ceilo_nova_usage.errors import Faults, Reason
 from ceilo_nova_usage.handlers.base import UsageHandler
 from ceilo_nova_usage.notification import message_id_of
 
@@ -48,11 +43,7 @@ class GuardedMeterPipelineManager(SamplePipelineManager):  # type: ignore[misc]
 
     def __init__(self, conf: Any) -> None:
         super().__init__(conf)
-        try:
-            settings = options.load(conf)
-        except InvalidConfiguration as error:
-            LOG.critical("The agent cannot start: %s", error)
-            raise AgentRefused(f"ceilo-nova-usage: {error}") from error
+        settings = options.load_or_refuse(conf)
         self._aside = Aside(settings, BoundedLog(LOG, settings.log_interval))
 
     def get_main_endpoints(self) -> list[Any]:

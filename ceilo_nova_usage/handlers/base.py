@@ -18,13 +18,7 @@ from ceilo_nova_usage.delivery.bounded_log import BoundedLog
 from ceilo_nova_usage.delivery.health.writer import keep_writing
 from ceilo_nova_usage.delivery.quarantine import Keeper
 from ceilo_nova_usage.delivery.tally import TALLY, Outcome
-from ceilo_nova_usage.errors import (
-    AgentRefused,
-    Faults,
-    InvalidConfiguration,
-    InvalidNotification,
-    Reason,
-)
+from ceilo_nova_usage.errors import Faults, InvalidNotification, Reason
 from ceilo_nova_usage.meters import table
 from ceilo_nova_usage.notification import Notification, message_id_of
 from ceilo_nova_usage.reading import UsageReport
@@ -54,13 +48,9 @@ class UsageHandler(SampleEndpoint):  # type: ignore[misc]  # ceilometer is untyp
     with_bandwidth: ClassVar[bool] = False
 
     def __init__(self, conf: Any, publisher: Any) -> None:
-        try:
-            self._settings = options.load(conf)
-        except InvalidConfiguration as error:
-            # An ordinary exception would only make this handler disappear, and an
-            # agent that silently meters nothing run on.
-            LOG.critical("The agent cannot start: %s", error)
-            raise AgentRefused(f"ceilo-nova-usage: {error}") from error
+        # An ordinary exception would only make this handler disappear, and an agent
+        # that silently meters nothing run on.
+        self._settings = options.load_or_refuse(conf)
         self.event_types = (
             [f"^{re.escape(event_type)}$" for event_type in self.notifications]
             if self.family in self._settings.events
