@@ -11,4 +11,10 @@ class DeleteHandler(UsageHandler):
     """Meters the notifications with which nova begins to delete an instance."""
 
     family = "delete"
-    notifications = ("compute.instance.delete.start", "instance.delete.start")
+    notifications = (
+        "compute.instance.delete.start",
+        "instance.delete.start",
+        # From nova's API, where an instance is deleted by force and its host is down;
+        # there is no versioned form of it.
+        "compute.instance.force_delete.start",
+    )

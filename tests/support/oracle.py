@@ -61,7 +61,7 @@ LIFETIME = (
 SUM_METERS = frozenset(meter for meter, _, _ in DISK_SUMS)
 TOTAL_METERS = frozenset(meter for meter, _, _ in LIFETIME)
 
-METERED = (
+BOTH_FORMS = (
     "compute.instance.delete.start",
     "instance.delete.start",
     "compute.instance.exists",
@@ -111,6 +111,7 @@ METERED = (
     "compute.instance.live_migration.post.dest.end",
     "instance.live_migration_post_dest.end",
 )
+METERED = (*BOTH_FORMS, "compute.instance.force_delete.start")
 EXISTS = ("compute.instance.exists", "instance.exists")
 
 # nova's vm_state, and what the pollster's discovery says of the guest behind it:

@@ -12,7 +12,7 @@ from tests.support import oracle
 from tests.support.recordings import FIXTURES, Life, cases, plain_cases
 
 #: The notifications that carry the block, by the two names each of them has.
-TWINS = dict(zip(oracle.METERED[::2], oracle.METERED[1::2], strict=True))
+TWINS = dict(zip(oracle.BOTH_FORMS[::2], oracle.BOTH_FORMS[1::2], strict=True))
 #: Those of a life in which nothing happens.
 PLAIN = {
     f"compute.instance.{name}" for name in ("create.end", "exists", "delete.start")
