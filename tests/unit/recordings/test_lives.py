@@ -281,6 +281,25 @@ def test_totals_are_the_sums_of_all_guests(case):
         assert block["lifetime"] == {total: gone[total] + here[total] for total in here}
 
 
+@pytest.mark.parametrize(
+    ("case", "minutes"),
+    [
+        *((case, 55 + 17) for case in plain_cases()),
+        # It works 7 minutes before each of 9 happenings, and 5 in two of them.
+        *((case, 55 + 9 * 7 + 2 * 5 + 17) for case in EVENTFUL),
+    ],
+)
+def test_totals_are_what_the_server_has_truly_used(case, minutes):
+    """A minute's work is always the same, whichever guest and host it was done on."""
+    first, *_, last = (
+        block["lifetime"]
+        for event_type, block in readings(case)
+        if not event_type.endswith("create.end")
+    )
+    assert last == {total: value * minutes // 55 for total, value in first.items()}
+    assert all(value % 55 == 0 for value in first.values())
+
+
 @pytest.mark.parametrize("case", PATCHED)
 def test_a_guest_begins_after_the_one_before_it(case):
     """The moment of zero lies between the guests, and stays the same for each."""

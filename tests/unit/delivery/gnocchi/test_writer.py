@@ -122,3 +122,65 @@ def test_a_batch_is_one_request_unless_it_is_huge(number, requests):
 
     assert len(gnocchi.measured) == number
     assert sorted(gnocchi.requests) == requests
+
+
+class Knowing(Gnocchi):
+    """A Gnocchi that has all resources, each with a metric; ``take`` may refuse."""
+
+    def __init__(self, take=lambda metric_ids: None):
+        super().__init__()
+        self._take = take
+        self.by_id = []
+
+    def find(self, resource_type, ids):
+        """It has all."""
+        return {
+            each: {
+                "metrics": {"disk.device.read.bytes": f"metric of {each}"},
+                "ended_at": None,
+            }
+            for each in ids
+        }
+
+    def post_to_metrics(self, measures):
+        """Take measures of metrics that are known by their ids."""
+        self._take(set(measures))
+        self.by_id.append(len(measures))
+
+
+@pytest.mark.parametrize(("number", "requests"), [(1000, [1000]), (2001, [667] * 3)])
+def test_known_metrics_are_divided_too(number, requests):
+    """Of metrics that are known by their ids each is sent once as well."""
+    gnocchi = Knowing()
+
+    assert writer(gnocchi).write(resources(number)) == {}
+
+    assert sorted(gnocchi.by_id) == requests
+    assert gnocchi.requests == []
+
+
+def test_one_of_several_requests_is_refused():
+    """Only what was in it is sent again, by the resources' names."""
+
+    def take(metric_ids):
+        if "metric of disk-0" in metric_ids:
+            raise Refused("no such metric")
+
+    gnocchi = Knowing(take)
+
+    assert writer(gnocchi).write(resources(1500)) == {}
+
+    assert gnocchi.by_id == [750]
+    assert gnocchi.requests == [750]
+    assert "disk-0" in gnocchi.measured
+
+
+def test_one_of_several_requests_finds_nobody():
+    """The caller is told, and keeps all; to send the others again is harmless."""
+
+    def take(metric_ids):
+        if "metric of disk-0" in metric_ids:
+            raise Unavailable("no connection")
+
+    with pytest.raises(Unavailable, match="no connection"):
+        writer(Knowing(take)).write(resources(1500))
