@@ -11,6 +11,7 @@ from pathlib import Path
 
 import yaml
 
+from ceilo_nova_usage import guard
 from tests.support.gnocchi_server import PROGRAMS, USER
 from tests.support.processes import Server, ServerError
 
@@ -57,6 +58,7 @@ class Host:
         publishers: Sequence[str],
         *,
         event_publishers: Sequence[str] = (),
+        guarded: bool = False,
         workers: int = 1,
         **sections: Mapping[str, object],
     ) -> Path:
@@ -65,6 +67,7 @@ class Host:
         :param publishers: URLs of the meter pipeline's, which takes every meter
         :param event_publishers: URLs of the event pipeline's, which takes every event;
             without one there is no event pipeline
+        :param guarded: whether the meter pipeline is the guarded one
         :param sections: options by section, over those that every agent has here
         """
         directory = self.directory / name
@@ -81,7 +84,11 @@ class Host:
             },
             "notification": {
                 "workers": workers,
-                "pipelines": [kind for kind, urls in pipelines.items() if urls],
+                "pipelines": [
+                    guard.NAME if guarded and kind == "meter" else kind
+                    for kind, urls in pipelines.items()
+                    if urls
+                ],
             },
             "service_credentials": {"endpoint": self.gnocchi_url},
             "nova_usage": {

@@ -8,7 +8,6 @@ from collections import Counter
 
 import pytest
 
-from ceilo_nova_usage import guard
 from tests.functional.stack.scale import scaled
 from tests.support.deletes import deletes
 from tests.support.poison import UNOPENED, UNREADABLE, raised_for, unopened, unreadable
@@ -26,13 +25,11 @@ def _handle(stack):
 
     def handle(name, messages, batch_size, *, guarded=False):
         host = stack.host()
-        notification = {"batch_size": batch_size, "batch_timeout": 1}
-        if guarded:
-            notification["pipelines"] = [guard.NAME]
         config = host.configure(
             name,
             [f"file://{host.directory / 'samples'}?json"],
-            notification=notification,
+            guarded=guarded,
+            notification={"batch_size": batch_size, "batch_timeout": 1},
         )
         with stack.agents(config) as (agent,):
             begun = agent.cpu_seconds

@@ -45,6 +45,7 @@ def _config(host, recommended):
         "agent",
         [recommended],
         event_publishers=[recommended],
+        guarded=True,
         workers=WORKERS,
         meter={"meter_definitions_dirs": no_meters},
     )
