@@ -145,6 +145,7 @@ def test_libvirtd_is_killed(nova, hypervisor, boot, figures):
 def test_libvirtd_hangs(nova, hypervisor, boot, figures):
     """A libvirtd that is stopped holds nothing up beyond the bound, however often."""
     guest, *_ = boot(2)
+    assert is_complete(nova.ask("notify_delete", uuid=guest["uuid"])["usage"])
     hypervisor.signal_libvirtd(signal.SIGSTOP)
     waited = []
     try:
