@@ -16,7 +16,8 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
-from typing import Self
+
+from tests.support.processes import Lasting
 
 #: Debian's unwrapped scripts. The wrappers on PATH switch to a user of its own.
 SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
@@ -37,7 +38,7 @@ class BrokerError(RuntimeError):
     """The broker is not installed, or did not come up."""
 
 
-class RabbitMQ:
+class RabbitMQ(Lasting):
     """A broker on 127.0.0.1, up between `start` and `stop` or inside a `with`.
 
     Queues that are durable outlive a `stop` followed by a `start`, on the same port, so
@@ -134,17 +135,6 @@ class RabbitMQ:
         """Stop, and remove everything the broker wrote."""
         self.stop()
         shutil.rmtree(self._directory)
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BrokerError:
-            self.close()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def _environment(self) -> dict[str, str]:
         """Nothing of the caller's environment but PATH: every setting is ours."""
