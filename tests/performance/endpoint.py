@@ -6,9 +6,10 @@ All three are given the same recorded notification, in both wire forms, and publ
 nobody. The declarative meters' definitions are written for this very notification:
 one for each value, as they cannot express a list of devices. The second device's have
 names of their own, as a definition's name is its key. They get what is cheapest for
-them: no metadata to look up, the instance as the resource. The floor only makes the
-endpoint's own samples again, of ready values, as Ceilometer's pollsters make theirs:
-each value by its keyword.
+them: no metadata to look up, the instance as the resource. They cannot express a zero,
+so the endpoint's baseline is off. The floor only makes the endpoint's own samples
+again, of ready values, as Ceilometer's pollsters make theirs: each value by its
+keyword.
 """
 
 import argparse
@@ -60,6 +61,17 @@ NIC_METERS = {
     "outgoing.packets": ("packet", "tx_packets"),
     "outgoing.packets.drop": ("packet", "tx_drop"),
     "outgoing.packets.error": ("packet", "tx_errors"),
+}
+TOTALS_METERS = {
+    "cpu": ("ns", "cpu_time"),
+    "disk.read.requests": ("request", "disk_read_requests"),
+    "disk.read.bytes": ("B", "disk_read_bytes"),
+    "disk.write.requests": ("request", "disk_write_requests"),
+    "disk.write.bytes": ("B", "disk_write_bytes"),
+    "network.incoming.bytes": ("B", "net_rx_bytes"),
+    "network.incoming.packets": ("packet", "net_rx_packets"),
+    "network.outgoing.bytes": ("B", "net_tx_bytes"),
+    "network.outgoing.packets": ("packet", "net_tx_packets"),
 }
 
 
@@ -124,6 +136,8 @@ def definitions(event_type, devices=2):
         for name, (unit, counter) in NIC_METERS.items():
             volume = f"{usage}.interfaces[{index}]{data}.{counter}"
             yield meter(named(f"network.{name}", index), unit, volume)
+    for name, (unit, counter) in TOTALS_METERS.items():
+        yield meter(f"{name}.total", unit, f"{usage}.lifetime{data}.{counter}")
 
 
 def declarative(event_type, publisher):
@@ -177,7 +191,8 @@ def compare(event_type, rounds):
     message = dispatched(event_type)
     ours_null, ours_into = measure.publisher()
     stock_null, stock_into = measure.publisher()
-    ours = DeleteHandler(measure.agent_conf(), ours_into)
+    conf = measure.agent_conf(nova_usage__baseline=False)
+    ours = DeleteHandler(conf, ours_into)
     stock = declarative(event_type, stock_into)
     ours.info([message])
     stock.info([message])
