@@ -8,8 +8,10 @@ that runs the tests.
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,9 @@ from tests.support.rabbitmq import free_ports
 USER = "admin"
 PROGRAMS = Path(sys.executable).parent
 
+#: Measures are some files each, that it takes minutes to remove from a disk.
+_MEMORY = Path("/dev/shm")
+
 _GNOCCHI = """\
 [DEFAULT]
 coordination_url = file://{directory}/coordination
@@ -33,10 +38,10 @@ auth_mode = basic
 url = {database}
 [storage]
 driver = file
-file_basepath = {directory}/storage
+file_basepath = {measures}/storage
 [incoming]
 driver = file
-file_basepath = {directory}/incoming
+file_basepath = {measures}/incoming
 [metricd]
 workers = 1
 metric_processing_delay = 1
@@ -62,14 +67,20 @@ control_socket_disable = True
 class Gnocchi:
     """An API and a metricd, each of which can be stopped, killed and started alone.
 
-    `prepare` first. The directory is the caller's, and outlives it.
+    `prepare` first, `close` at the end. The directory is the caller's, and outlives it;
+    the measures are in memory where the system has a place for that.
     """
 
     def __init__(self, directory: Path, database: str, *, workers: int = 2) -> None:
-        self._directory = directory
+        memory = _MEMORY if _MEMORY.is_dir() else None
+        self._measures = Path(tempfile.mkdtemp(prefix="gnocchi-", dir=memory))
         (self.port,) = free_ports(1)
         self._config = directory / "gnocchi.conf"
-        self._config.write_text(_GNOCCHI.format(directory=directory, database=database))
+        self._config.write_text(
+            _GNOCCHI.format(
+                directory=directory, measures=self._measures, database=database
+            )
+        )
         gunicorn = directory / "gunicorn.conf.py"
         gunicorn.write_text(
             _GUNICORN.format(config=str(self._config), port=self.port, workers=workers)
@@ -108,6 +119,12 @@ class Gnocchi:
         )
         if done.returncode:
             raise ServerError(f"gnocchi-upgrade failed: {done.stderr}")
+
+    def close(self) -> None:
+        """Stop both, whatever state they are in, and remove the measures."""
+        self.metricd.stop()
+        self.api.stop()
+        shutil.rmtree(self._measures)
 
     def start_api(self) -> None:
         """Start the API, and wait until it answers."""

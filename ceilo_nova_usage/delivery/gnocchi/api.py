@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from gnocchiclient import exceptions
+from keystoneauth1.exceptions import ConnectTimeout
 
 __all__ = [
     "Exists",
@@ -18,6 +19,7 @@ __all__ = [
     "Refused",
     "Unavailable",
     "UnknownResources",
+    "unreachable",
 ]
 
 # A resource as Gnocchi gives it.
@@ -38,6 +40,15 @@ _FOR_GOOD = (
 
 class Unavailable(Exception):
     """Gnocchi cannot be asked now: the same may be taken later."""
+
+
+def unreachable(error: BaseException) -> bool:
+    """Return whether nobody took the connection: less at a time is no remedy."""
+    cause = error.__cause__
+    # The client gives a request that took too long the same name.
+    return isinstance(cause, exceptions.ConnectionFailure) and not isinstance(
+        cause.__context__, ConnectTimeout
+    )
 
 
 class Failed(Unavailable):

@@ -19,7 +19,12 @@ from ceilometer.sample import Sample
 
 from ceilo_nova_usage import conf as options
 from ceilo_nova_usage.delivery.bounded_log import BoundedLog, one_line
-from ceilo_nova_usage.delivery.gnocchi.api import Gnocchi, Refused, Unavailable
+from ceilo_nova_usage.delivery.gnocchi.api import (
+    Gnocchi,
+    Refused,
+    Unavailable,
+    unreachable,
+)
 from ceilo_nova_usage.delivery.gnocchi.backlog import Backlog
 from ceilo_nova_usage.delivery.gnocchi.drainer import Drainer
 from ceilo_nova_usage.delivery.gnocchi.ends import Ends, InstanceType
@@ -149,7 +154,9 @@ class SpoolingGnocchiPublisher(stock.GnocchiPublisher):  # type: ignore[misc]
         """
         sent = refused = 0
         retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(Unavailable),
+            retry=tenacity.retry_if_exception(
+                lambda error: isinstance(error, Unavailable) and not unreachable(error)
+            ),
             stop=tenacity.stop_after_attempt(_ATTEMPTS),
             reraise=True,
         )

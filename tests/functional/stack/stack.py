@@ -86,8 +86,9 @@ class Stack(Lasting):
             closing.callback(shutil.rmtree, self.directory)
             closing.callback(self.rabbitmq.close)
             closing.callback(self.postgresql.close)
-            for server in (self.gnocchi.metricd, self.gnocchi.api, *self._agents):
-                closing.callback(server.stop)
+            closing.callback(self.gnocchi.close)
+            for agent in self._agents:
+                closing.callback(agent.stop)
 
     def host(self) -> Host:
         """Return another host for agents, with a directory of its own."""

@@ -51,7 +51,7 @@ def answering(status, body, content_type, **headers):
             """Say nothing."""
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         basic = auth.GnocchiBasicPlugin(
             user="admin", endpoint=f"http://127.0.0.1:{server.server_port}"
         )
