@@ -4,7 +4,8 @@
 
 ``<release>/upstream`` names the source distribution the series was made for,
 ``<release>/series`` lists the patches, and both are the only truth: what they do not
-list does not exist, and what lies there unlisted is a fault.
+list does not exist, and what lies there unlisted is a fault. ``<release>/adapted`` is
+for those who develop a series that is made from another release's.
 """
 
 import dataclasses
@@ -82,7 +83,7 @@ class Series:
         ]
         faults += [
             f"{name} is not listed in series"
-            for name in sorted(there - {*names, "series", "upstream"})
+            for name in sorted(there - {*names, "series", "upstream", "adapted"})
         ]
         patches = []
         for name in names:

@@ -14,6 +14,7 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -24,8 +25,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ceilo_nova_usage.patching import actions
-from ceilo_nova_usage.patching.series import Series
+from ceilo_nova_usage.patching.series import Series, Upstream
 from ceilo_nova_usage.patching.tree import NovaTree
+from tests.nova import interpreters
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -38,6 +40,12 @@ CACHE = "NOVA_TEST_CACHE"
 
 #: The releases there is a lock for.
 RELEASES = sorted(lock.stem for lock in LOCKS.glob("*.txt"))
+
+#: Those there is a series for, the newest last.
+PATCHED = sorted(series.parent.name for series in PATCHES.glob("*/series"))
+
+#: Where a lock wants another Python than the one that runs this: `# python: 3.10`.
+_PYTHON = re.compile(r"^# python: (\d+\.\d+)$", re.MULTILINE)
 
 #: How nova's code can run, by the variable that tells it.
 MODES = {
@@ -54,24 +62,29 @@ class NovaEnvironmentError(RuntimeError):
 class NovaEnvironment:
     """One nova release on disk: an interpreter and unpacked trees, built on demand."""
 
-    series: Series
+    upstream: Upstream
     directory: Path
 
     @classmethod
     def of(cls, release: str, cache: Path | None = None) -> NovaEnvironment:
         """The environment of a release, such as `2026.2`."""
-        series = Series.from_directory(PATCHES / release)
-        return cls(series=series, directory=(cache or default_cache()) / release)
+        upstream = Upstream.from_directory(PATCHES / release)
+        return cls(upstream=upstream, directory=(cache or default_cache()) / release)
+
+    @property
+    def series(self) -> Series:
+        """The patches for it."""
+        return Series.from_directory(PATCHES / self.upstream.release)
 
     @property
     def version(self) -> str:
         """The version of nova, such as `34.0.0`."""
-        return self.series.upstream.version
+        return self.upstream.version
 
     @property
     def lock(self) -> Path:
         """What is installed beside nova."""
-        return LOCKS / f"{self.series.upstream.release}.txt"
+        return LOCKS / f"{self.upstream.release}.txt"
 
     def stock(self) -> Path:
         """The tree as nova published it."""
@@ -87,12 +100,13 @@ class NovaEnvironment:
     def python(self) -> Path:
         """An interpreter with the locked requirements and nova's entry points."""
         tree = self.stock()
-        key = _digest(self.lock.read_text("utf-8") + sys.version)
-        venv = self.directory / f"venv-{key}"
+        lock = self.lock.read_text("utf-8")
+        interpreter, version = self._interpreter(lock)
+        venv = self.directory / f"venv-{_digest(lock + version)}"
         with self._exclusively():
             if not (venv / "complete").exists():
                 say(f"installing nova {self.version} into {venv}")
-                _run(sys.executable, "-m", "venv", "--clear", venv)
+                _run(interpreter, "-m", "venv", "--clear", venv)
                 pip = (venv / "bin" / "python", "-m", "pip", "-qq", "install")
                 _run(*pip, "--no-deps", "-r", self.lock)
                 _run(*pip, "--no-deps", "-e", tree)
@@ -132,6 +146,14 @@ class NovaEnvironment:
             stderr=subprocess.STDOUT,
         )
 
+    def _interpreter(self, lock: str) -> tuple[Path, str]:
+        if not (wanted := _PYTHON.search(lock)):
+            return Path(sys.executable), sys.version
+        try:
+            return interpreters.find(wanted[1])
+        except interpreters.NoInterpreterError as error:
+            raise NovaEnvironmentError(f"nova {self.version}: {error}") from error
+
     def _tree(self, name: str, *, patched: bool) -> Path:
         tree = self.directory / name
         if tree.exists():
@@ -150,7 +172,7 @@ class NovaEnvironment:
         return tree
 
     def _sdist(self) -> Path:
-        upstream = self.series.upstream
+        upstream = self.upstream
         sdist = self.directory / upstream.filename
         if not sdist.exists():
             say(f"downloading {upstream.filename}")
@@ -200,7 +222,7 @@ def _run(*command: str | Path) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Build an environment and print where its parts are."""
     parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--release", choices=RELEASES, default=RELEASES[-1])
+    parser.add_argument("--release", choices=RELEASES, default=PATCHED[-1])
     environment = NovaEnvironment.of(parser.parse_args(argv).release)
     print(environment.python(), environment.stock(), environment.patched(), sep="\n")
     return 0

@@ -17,7 +17,7 @@ from ceilo_nova_usage import boundaries
 from ceilo_nova_usage.handlers.delete import DeleteHandler
 from ceilo_nova_usage.handlers.exists import ExistsHandler
 from tests.nova import compare
-from tests.nova.environment import MODES, RELEASES, NovaEnvironment, say
+from tests.nova.environment import MODES, PATCHED, RELEASES, NovaEnvironment, say
 from tests.support import shipped
 from tests.support.rabbitmq import RabbitMQ
 from tests.support.recordings import FIXTURES, Life, Message
@@ -148,7 +148,7 @@ def check(life: Life, fixtures: Path = FIXTURES) -> bool:
 def main(argv: Sequence[str] | None = None) -> int:
     """Record a release's lives, in a nova with the series and one without."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--release", choices=RELEASES, default=RELEASES[-1])
+    parser.add_argument("--release", choices=RELEASES, default=PATCHED[-1])
     parser.add_argument(
         "--check",
         action="store_true",

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from tests.nova.environment import MODES, RELEASES, NovaEnvironment, say
+from tests.nova.environment import MODES, PATCHED, NovaEnvironment, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -148,7 +148,7 @@ class Runner:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the touched tests of a release; the last lines are counts."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--release", choices=RELEASES, default=RELEASES[-1])
+    parser.add_argument("--release", choices=PATCHED, default=PATCHED[-1])
     parser.add_argument(
         "--stock", action="store_true", help="run the stock tree, the baseline"
     )

@@ -13,12 +13,12 @@ import tarfile
 import pytest
 
 from ceilo_nova_usage.cli import app
-from tests.nova.environment import RELEASES, NovaEnvironment
+from tests.nova.environment import PATCHED, NovaEnvironment
 
 RECORD = "nova/.ceilo-nova-usage.json"
 
 
-@pytest.fixture(name="environment", params=RELEASES, scope="module")
+@pytest.fixture(name="environment", params=PATCHED, scope="module")
 def _environment(request):
     environment = NovaEnvironment.of(request.param)
     environment.stock()
