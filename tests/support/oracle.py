@@ -9,7 +9,7 @@ its expected samples by the test that broke it.
 
     python -m tests.support.oracle
 
-writes the expected samples of every message of the plain lives that carries usage
+writes the expected samples of every message of the shipped life that carries usage
 beside it, as ``CASE.samples.json``. Read the difference before committing it.
 """
 
@@ -19,7 +19,8 @@ import json
 import pathlib
 from typing import Any
 
-from tests.support.recordings import FIXTURES, Life, plain_cases
+from tests.support import shipped
+from tests.support.recordings import FIXTURES, Life
 
 # meter, unit, field of the group
 CPU = (("cpu", "ns", "time"),)
@@ -455,14 +456,13 @@ def golden(file: str, fixtures: pathlib.Path = FIXTURES) -> pathlib.Path:
 
 
 def main() -> None:
-    """Write the expected samples of every plain life's messages that carry usage."""
-    for case in plain_cases():
-        for file, message in Life.load(case).files():
-            expected = with_zeros(dispatched(message.notification()))
-            if expected:
-                lines = ",\n".join(json.dumps(sample) for sample in expected)
-                golden(file).write_text(f"[\n{lines}\n]\n", "utf-8")
-                print(f"{golden(file).relative_to(FIXTURES)}: {len(expected)} samples")
+    """Write the expected samples of the shipped life's messages that carry usage."""
+    for file, message in Life.load(shipped.CASE).files():
+        expected = with_zeros(dispatched(message.notification()))
+        if expected:
+            lines = ",\n".join(json.dumps(sample) for sample in expected)
+            golden(file).write_text(f"[\n{lines}\n]\n", "utf-8")
+            print(f"{golden(file).relative_to(FIXTURES)}: {len(expected)} samples")
 
 
 if __name__ == "__main__":
