@@ -3,8 +3,9 @@
 """A nova release that can run its own tests: stock, and with the series applied.
 
 What a release is lies in data: `patches/nova/RELEASE/upstream` names the source
-distribution and its checksum, `locks/RELEASE.txt` what is installed with it. Built
-once, an environment is used again as long as what it was made from has not changed.
+distribution and its checksum, `stock/RELEASE/upstream` that of one without a series,
+`locks/RELEASE.txt` what is installed with it. Built once, an environment is used again
+as long as what it was made from has not changed.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 PATCHES = Path(__file__).parents[2] / "patches" / "nova"
+#: Releases that are only recorded.
+STOCK = Path(__file__).parent / "stock"
 LOCKS = Path(__file__).parent / "locks"
 
 #: The environment variable that names the directory where environments are kept.
@@ -68,7 +71,8 @@ class NovaEnvironment:
     @classmethod
     def of(cls, release: str, cache: Path | None = None) -> NovaEnvironment:
         """The environment of a release, such as `2026.2`."""
-        upstream = Upstream.from_directory(PATCHES / release)
+        releases = PATCHES if release in PATCHED else STOCK
+        upstream = Upstream.from_directory(releases / release)
         return cls(upstream=upstream, directory=(cache or default_cache()) / release)
 
     @property

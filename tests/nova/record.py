@@ -72,17 +72,23 @@ def tapped(port: int) -> Iterator[Tap]:
 class Script:
     """A life to lead.
 
-    :ivar test: its name in ``inside/lives/server.py``
+    :ivar test: its name below ``inside/lives``
     :ivar patched: whether in the patched tree or the stock one
     :ivar only: the event types that are kept, or None for all of them
+    :ivar release: the one release it is for, or None for all that have a series
     """
 
     test: str
     patched: bool
     only: frozenset[str] | None = None
+    release: str | None = None
+
+    def is_for(self, release: str) -> bool:
+        """Whether the life is led in a release."""
+        return release in PATCHED if self.release is None else release == self.release
 
 
-#: What is left of an eventful life: it has some hundred messages.
+#: What is left of a life that has some hundred messages.
 METERED = frozenset(
     [
         *boundaries.event_types(),
@@ -93,9 +99,12 @@ METERED = frozenset(
 
 #: The lives of each release, by what is put behind its version to name the case.
 SCRIPTS = {
-    "": Script("PlainLifeTest", patched=True),
-    "-stock": Script("PlainLifeTest", patched=False),
-    "-eventful": Script("EventfulLifeTest", patched=True, only=METERED),
+    "": Script("server.PlainLifeTest", patched=True),
+    "-stock": Script("server.PlainLifeTest", patched=False),
+    "-eventful": Script("server.EventfulLifeTest", patched=True, only=METERED),
+    "-xenapi": Script(
+        "xenapi.XenAPILifeTest", patched=False, only=METERED, release="ussuri"
+    ),
 }
 
 
@@ -108,7 +117,7 @@ def record(environment: NovaEnvironment, suffix: str, mode: str) -> Life:
     with RabbitMQ() as broker, tapped(broker.port) as tap:
         done = environment.run(
             tree,
-            *("-m", "testtools.run", f"lives.server.{script.test}"),
+            *("-m", "testtools.run", f"lives.{script.test}"),
             path=[INSIDE],
             variables={"RECORD_TRANSPORT_URL": broker.url, **MODES[mode]},
             timeout=TIMEOUT,
@@ -168,7 +177,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     done = [
         (check if wanted.check else keep)(record(environment, suffix, wanted.mode))
         for suffix, script in SCRIPTS.items()
-        if wanted.only is None or (wanted.only == "patched") == script.patched
+        if script.is_for(wanted.release)
+        and (wanted.only is None or (wanted.only == "patched") == script.patched)
     ]
     if not wanted.check:
         shipped.write()

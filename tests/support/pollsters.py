@@ -165,9 +165,12 @@ def _stand_ins(payload: dict[str, Any]) -> Iterator[None]:
     server = types.SimpleNamespace(
         flavor={"id": payload["instance_flavor_id"]}, metadata=payload["metadata"]
     )
+    # Ceilometer up to 22 asks nova for it: libvirt did not know it yet.
+    flavor = types.SimpleNamespace(id=payload["instance_flavor_id"])
     nova = types.SimpleNamespace(
         nova_client=types.SimpleNamespace(
-            servers=types.SimpleNamespace(get=lambda uuid: server)
+            servers=types.SimpleNamespace(get=lambda uuid: server),
+            flavors=types.SimpleNamespace(find=lambda name, is_public: flavor),
         )
     )
     libvirt = types.SimpleNamespace(

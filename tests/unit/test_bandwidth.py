@@ -1,64 +1,125 @@
 # SPDX-FileCopyrightText: 2026 ceilo-nova-usage developers
 # SPDX-License-Identifier: Apache-2.0
-"""The older wire forms: what XenAPI's hosts counted, network by network."""
+"""The older wire forms: what XenAPI's hosts counted, network by network.
+
+``nova-21.2.4-xenapi`` is what nova sent of it; its life is led in
+``tests/nova/inside/lives/xenapi.py``. What no nova sends is made of its messages.
+"""
+
+import copy
 
 import pytest
 
 from tests.support import handwritten, oracle
 from tests.support.endpoints import counted
 from tests.support.mutations import ABSENT, NO_COUNTER
+from tests.support.recordings import Life
 
 NETWORKS = {"public": (123456789, 987654321), "private": (5, 0)}
-ENDING = "2026-11-22 17:00:00"
+
+#: Bytes received and sent in the recorded life, by the end of their period and network.
+#: A NIC's first reading only sets a mark; the last two are of one audit period.
+RECORDED = {
+    ("2026-10-05T10:00:00+00:00", "private"): (80000 - 20000, 4000 - 1000),
+    ("2026-10-05T10:00:00+00:00", "public"): (28 - 7, 0),
+    ("2026-10-05T10:20:00+00:00", "private"): (140000 - 80000, 7000 - 4000),
+    ("2026-10-05T10:20:00+00:00", "public"): (49 - 28, 0),
+    ("2026-10-05T11:00:00+00:00", "private"): (60000 + 2000 - 500, 3000 + 1200 - 300),
+    ("2026-10-05T11:00:00+00:00", "public"): (21 + 44 - 11, 2),
+}
+
+LIFE = [
+    oracle.dispatched(message.notification())
+    for message in Life.load("nova-21.2.4-xenapi").messages
+]
+UUID = LIFE[0]["payload"]["instance_id"]
+
+
+def _recorded(event_type):
+    return [message for message in LIFE if message["event_type"] == event_type]
 
 
 def _legacy(networks=NETWORKS, block=None, **payload):
     """The exists notification of a nova up to 21."""
-    return handwritten.legacy(
-        block,
-        "compute.instance.exists",
-        **{
-            "audit_period_beginning": "2026-11-22 16:00:00",
-            "audit_period_ending": ENDING,
-            "bandwidth": {
-                label: {"bw_in": incoming, "bw_out": outgoing}
-                for label, (incoming, outgoing) in networks.items()
-            },
-            **payload,
-        },
-    )
+    message = copy.deepcopy(_recorded("compute.instance.exists")[0])
+    message["payload"]["bandwidth"] = {
+        label: {"bw_in": incoming, "bw_out": outgoing}
+        for label, (incoming, outgoing) in networks.items()
+    }
+    if block is not None:
+        message["payload"]["usage"] = block
+    message["payload"].update(payload)
+    return message
 
 
 def _versioned(networks=NETWORKS, block=None, **payload):
     """The same in the versioned form."""
-    return handwritten.versioned(
-        block,
-        "instance.exists",
-        **{
-            "audit_period": handwritten.wrap(
-                "AuditPeriodPayload",
-                {
-                    "audit_period_beginning": "2026-11-22T16:00:00Z",
-                    "audit_period_ending": "2026-11-22T17:00:00Z",
-                },
-            ),
-            "bandwidth": [
-                handwritten.wrap(
-                    "BandwidthPayload",
-                    {
-                        "network_name": label,
-                        "in_bytes": incoming,
-                        "out_bytes": outgoing,
-                    },
-                )
-                for label, (incoming, outgoing) in networks.items()
-            ],
-            **payload,
-        },
-    )
+    message = copy.deepcopy(_recorded("instance.exists")[0])
+    data = message["payload"]["nova_object.data"]
+    data["bandwidth"] = [
+        handwritten.wrap(
+            "BandwidthPayload",
+            {"network_name": label, "in_bytes": incoming, "out_bytes": outgoing},
+        )
+        for label, (incoming, outgoing) in networks.items()
+    ]
+    if block is not None:
+        payload["usage"] = handwritten.versioned(block)["payload"]["nova_object.data"][
+            "usage"
+        ]
+    data.update(payload)
+    return message
 
 
 FORMS = pytest.mark.parametrize("form", [_legacy, _versioned])
+
+
+@pytest.mark.parametrize("event_type", ["compute.instance.exists", "instance.exists"])
+def test_what_nova_21_sent_becomes_what_its_guests_had(agent, event_type):
+    """Recorded in either form, each network's bytes are those that XenAPI counted."""
+    samples = [sample for each in _recorded(event_type) for sample in agent.meter(each)]
+
+    found = {
+        (
+            each["timestamp"],
+            each["resource_id"].removeprefix(f"{UUID}-"),
+            each["name"],
+        ): (each["volume"])
+        for each in samples
+    }
+    assert len(found) == len(samples)
+    assert found == {
+        (*when_and_where, meter): volume
+        for when_and_where, both in RECORDED.items()
+        for meter, volume in zip(
+            ("network.incoming.bytes", "network.outgoing.bytes"), both, strict=True
+        )
+    }
+    assert agent.quarantined() == []
+
+
+def test_recorded_twins_are_one_reading(agent):
+    """Nova 21's two forms of a notification give the same samples, ids included.
+
+    Where a period ends with an operation, only the unversioned form has microseconds.
+    """
+    twins = zip(
+        _recorded("compute.instance.exists"), _recorded("instance.exists"), strict=True
+    )
+    for legacy, versioned in twins:
+        one, other = agent.meter(legacy), agent.meter(versioned)
+        assert [(each["id"], each["volume"]) for each in one] == [
+            (each["id"], each["volume"]) for each in other
+        ]
+
+
+def test_nothing_else_of_nova_21_is_metered(agent):
+    """Its other notifications carry no usage: no sample, no fault."""
+    others = [each for each in LIFE if not each["event_type"].endswith("exists")]
+
+    assert [agent.meter(each) for each in others] == [[] for _ in others]
+    assert others
+    assert agent.quarantined() == []
 
 
 @FORMS
@@ -70,7 +131,7 @@ def test_a_networks_totals_become_its_bytes_in_and_out(agent, form):
         (each["name"], each["resource_id"], each["volume"], each["unit"], each["type"])
         for each in samples
     ] == [
-        (meter, f"{handwritten.UUID}-{label}", volume, "B", "cumulative")
+        (meter, f"{UUID}-{label}", volume, "B", "cumulative")
         for meter, index in (
             ("network.incoming.bytes", 0),
             ("network.outgoing.bytes", 1),
@@ -84,18 +145,9 @@ def test_a_networks_totals_become_its_bytes_in_and_out(agent, form):
     assert agent.quarantined() == []
 
 
-def test_both_forms_are_one_reading(agent):
-    """The twins' samples and ids are the same, in whole seconds."""
-    legacy = agent.meter(_legacy(audit_period_ending="2026-11-22 17:00:00.654321"))
-    versioned = agent.meter(_versioned())
-
-    assert [each["id"] for each in legacy] == [each["id"] for each in versioned]
-    assert {each["timestamp"] for each in legacy} == {"2026-11-22T17:00:00+00:00"}
-
-
 @FORMS
 def test_an_empty_list_of_networks_is_nothing(agent, form):
-    """nova 23 and 24 send the field empty: no sample, no fault."""
+    """Nova 23 and 24 send ``{}`` and ``[]``, always: no sample, no fault."""
     with counted() as counts:
         assert agent.meter(form({})) == []
 
@@ -165,7 +217,7 @@ def test_a_network_without_a_name_is_lost_alone(agent):
 
     samples = agent.meter(message)
 
-    assert {each["resource_id"] for each in samples} == {f"{handwritten.UUID}-private"}
+    assert {each["resource_id"] for each in samples} == {f"{UUID}-private"}
     (kept,) = agent.quarantined()
     assert [(each["path"], each["reason"]) for each in kept["faults"]] == [
         (
@@ -183,7 +235,7 @@ def test_two_networks_of_one_name_are_neither_believed(agent):
 
     samples = agent.meter(message)
 
-    assert {each["resource_id"] for each in samples} == {f"{handwritten.UUID}-private"}
+    assert {each["resource_id"] for each in samples} == {f"{UUID}-private"}
     (kept,) = agent.quarantined()
     assert [each["reason"] for each in kept["faults"]] == ["duplicate"]
 
@@ -227,8 +279,8 @@ def test_without_a_period_the_time_is_the_notifications(agent):
 
     samples = agent.meter(message)
 
-    assert {each["timestamp"] for each in samples} == {"2026-11-22T17:00:00+00:00"}
-    assert message["metadata"]["timestamp"] == "2026-11-22 17:00:00.200000"
+    assert {each["timestamp"] for each in samples} == {"2026-10-05T10:00:00+00:00"}
+    assert message["metadata"]["timestamp"] == "2026-10-05 10:00:00.123456"
 
 
 @pytest.mark.parametrize("timestamp", [None, 5, "yesterday"])
