@@ -27,11 +27,13 @@ from ceilo_nova_usage.handlers.delete import DeleteHandler
 from ceilo_nova_usage.handlers.exists import ExistsHandler
 from ceilo_nova_usage.handlers.lifecycle import LifecycleHandler
 from ceilo_nova_usage.meters.meter import Meter, Scope
+from ceilo_nova_usage.patching import series
 from tests.support.command import replay
-from tests.support.recordings import FIXTURES
+from tests.support.recordings import FIXTURES, Life, cases
 
 TOP = pathlib.Path(__file__).parents[2]
 DOC = TOP / "doc" / "source"
+PATCHES = TOP / "patches" / "nova"
 SVG = "{http://www.w3.org/2000/svg}"
 EXAMPLE = DOC / "developer" / "example"
 DELETION = FIXTURES / "compute.instance.delete.start" / "nova-34.0.0.json"
@@ -107,6 +109,37 @@ def test_every_meter_is_documented():
         ]
         for meter in meters()
     )
+
+
+def test_every_meter_is_known_or_unknown_with_every_driver():
+    """The table of support has a row a meter, and says one of three things of each."""
+    rows = table("operator/support.rst", "Meter")
+
+    assert [row[0] for row in rows] == list(
+        dict.fromkeys(row[0] for row in table("operator/meters.rst", "Meter"))
+    )
+    assert all(set(known) <= {"live", "approximated", "unknown"} for _, *known in rows)
+
+
+@pytest.mark.parametrize("case", [case for case in cases() if "-stock" not in case])
+def test_what_is_recorded_is_what_is_said_to_be_known(case):
+    """A driver's recordings come to the meters that the table calls known, only."""
+    column = {"hyperv": 2, "xenapi": 3}.get(case.rpartition("-")[2], 1)
+    files = [FIXTURES / file for file, _ in Life.load(case).files()]
+
+    assert {sample["name"] for sample in replay(*files).samples} == {
+        row[0]
+        for row in table("operator/support.rst", "Meter")
+        if row[column] != "unknown"
+    }
+
+
+def test_every_series_is_documented():
+    """Every release that there is a series for is in the table of support."""
+    releases = {row[0]: row[1] for row in table("operator/support.rst", "Release")}
+    for directory in series.directories(PATCHES).values():
+        upstream = series.Upstream.from_directory(directory)
+        assert releases[upstream.release] == upstream.version
 
 
 def test_every_notification_is_documented():
