@@ -132,16 +132,22 @@ class _Inspector:
             )
 
 
+def fetches_user_metadata(conf: cfg.ConfigOpts) -> bool:
+    """Return whether pollsters can have it: Ceilometer up to 22 reads libvirt alone."""
+    return "fetch_extra_metadata" in conf.compute
+
+
 def poll(
     conf: cfg.ConfigOpts, payload: dict[str, Any], meters: set[str]
 ) -> list[Sample]:
     """Return what the pollsters of these meters publish of a legacy payload's instance.
 
-    ``payload`` carries a block. User metadata is fetched, as notifications have it.
+    ``payload`` carries a block. User metadata is fetched, as notifications have it,
+    where :func:`fetches_user_metadata`.
     """
     usage = payload["usage"]
     conf.set_override("host", payload["host"])
-    if "fetch_extra_metadata" in conf.compute:
+    if fetches_user_metadata(conf):
         conf.set_override("fetch_extra_metadata", True, group="compute")
     with _stand_ins(payload):
         discovered = discovery.InstanceDiscovery(conf)

@@ -3,6 +3,7 @@
 """The guarded pipeline: Ceilometer's own endpoints raise, and nothing comes back."""
 
 import json
+from importlib import metadata
 
 import pytest
 import stevedore
@@ -21,6 +22,10 @@ from tests.support.endpoints import counted
 from tests.support.poison import RAISED_FOR, raised_for
 
 NAMESPACE = "ceilometer.notification.pipeline"
+ENDPOINTS_RAISE = pytest.mark.skipif(
+    metadata.version("ceilometer").startswith("21."),
+    reason="Ceilometer 21's own endpoints log what they cannot read, and drop it",
+)
 GOOD = list(deletes("guard", 3))
 CEILOMETERS = "ceilometer.meter.notifications.ProcessMeterNotifications"
 
@@ -122,12 +127,14 @@ def expected():
     return sorted(sample["id"] for each in GOOD for sample in each.samples)
 
 
+@ENDPOINTS_RAISE
 def test_unguarded_the_whole_batch_comes_back(start):
     """Ceilometer's manager hands all back for one message: that is what is cured."""
     for message in poison():
         assert start("meter").handle([*good(), message]) == len(GOOD) + 1
 
 
+@ENDPOINTS_RAISE
 def test_guarded_nothing_comes_back(start, kept):
     """Each message is handled once, and those that cannot be read are kept."""
     agent = start("meter-guarded")
@@ -145,6 +152,7 @@ def test_guarded_nothing_comes_back(start, kept):
     assert counts["endpoint-failed", "endpoint-failed"] == len(RAISED_FOR)
 
 
+@ENDPOINTS_RAISE
 def test_who_raised_and_what_is_said(start, kept):
     """The fault names the endpoint and the error's kind, and nothing a sender chose."""
     agent = start("meter-guarded")

@@ -102,6 +102,9 @@ def _twins(request, conf, agent_with):
         "legacy": handwritten.legacy(block, **legacy),
         "versioned": handwritten.versioned(block, **versioned),
     }
+    if not pollsters.fetches_user_metadata(conf):
+        messages["legacy"]["payload"]["metadata"] = {}
+        messages["versioned"]["payload"]["nova_object.data"]["metadata"] = {}
     agent = agent_with(meters="pollster")
     assert agent.handle(messages[form]) == set()
     polled = pollsters.poll(conf, messages["legacy"]["payload"], METERS)
