@@ -105,6 +105,9 @@ SCRIPTS = {
     "-xenapi": Script(
         "xenapi.XenAPILifeTest", patched=False, only=METERED, release="ussuri"
     ),
+    "-hyperv": Script(
+        "hyperv.HyperVLifeTest", patched=True, only=METERED, release="2023.2"
+    ),
 }
 
 

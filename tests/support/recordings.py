@@ -7,7 +7,8 @@ type. `lives/CASE.json` lists the files in their order of arrival, with what the
 said of each message outside its body. A case is a nova and what was done to it:
 `nova-34.0.0` is one with the series applied, `nova-34.0.0-stock` one without. Of
 `nova-34.0.0-eventful`, to which everything happens, there is only what has usage;
-`nova-21.2.4-xenapi` is one without the series that has some of its own.
+`nova-21.2.4-xenapi` is one without the series that has some of its own, and
+`nova-28.3.1-hyperv` one with it and another hypervisor.
 """
 
 from __future__ import annotations

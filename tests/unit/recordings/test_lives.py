@@ -47,7 +47,7 @@ BLOCK = {
     *COUNTERS,
 }
 
-PATCHED = [case for case in cases() if not case.endswith(("stock", "xenapi"))]
+PATCHED = [case for case in cases() if not case.endswith(("stock", "xenapi", "hyperv"))]
 STOCK = [case for case in cases() if case.endswith("stock")]
 EVENTFUL = [case for case in cases() if case.endswith("eventful")]
 
