@@ -24,6 +24,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tests.nova.environment import PATCHES, NovaEnvironment, say
+from tests.nova.placement import moved
 from tests.nova.scratch import Release, Scratch
 
 #: Which patches were adapted: a name and the sum of the patch it was made from a line.
@@ -88,6 +89,13 @@ def make(scratch: Scratch, base: Release, onto: Release) -> Made:
         ],
         own=own_lines,
     )
+
+
+def elsewhere(scratch: Scratch, base: Release) -> Iterator[str]:
+    """Tell of lines of the base's patches that are in other functions than there."""
+    for name, commit in zip(base.names, scratch.commits(), strict=False):
+        for line in moved(scratch.places(f"base/{name}"), scratch.places(commit)):
+            yield f"{name}: in another function: {line}"
 
 
 def files(base: Release, made: Made) -> Mapping[str, bytes]:
@@ -191,6 +199,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 1
         if wanted.show:
             print(scratch.difference())
+            print(*elsewhere(scratch, base), sep="\n")
     wrong = stale(onto, files(base, made))
     if not (wanted.check or wanted.show):
         write(onto, files(base, made))

@@ -14,8 +14,11 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+
+from tests.nova.placement import Place, places
 
 _PERSON = {
     f"GIT_{role}_{what}": value
@@ -153,3 +156,10 @@ class Scratch:
         """How the patches differ from the base's, as git tells it."""
         root = self.git("rev-list", "--max-parents=0", "base").strip()
         return self.git("range-diff", "--no-color", f"{root}..base", "nova..onto")
+
+    def places(self, commit: str) -> Counter[Place]:
+        """Where the lines are that a commit adds."""
+        return places(
+            self.git("diff", f"{commit}~", commit),
+            lambda path: self.git("show", f"{commit}:{path}"),
+        )
