@@ -39,6 +39,9 @@ LOOKED_AFTER = {
         "nova/tests/functional/notification_sample_tests/test_instance.py",
     ],
     "nova/virt/driver.py": ["nova/tests/unit/virt/test_virt_drivers.py"],
+    # All modules of a directory.
+    "nova/virt/hyperv/": ["nova/tests/unit/virt/hyperv"],
+    "nova/tests/unit/virt/hyperv/": ["nova/tests/unit/virt/hyperv"],
 }
 
 #: As nova's own test environments set them.
@@ -52,7 +55,7 @@ VARIABLES = {
 #: It sets up how nova runs; a functional test alone comes to that late in 2025.2.
 FIRST = "nova.tests.unit"
 
-#: Seconds for one module.
+#: Seconds for one module, or for all of a directory.
 TIMEOUT = 1800.0
 
 _RAN = re.compile(r"^Ran (\d+) tests?", re.MULTILINE)
@@ -138,31 +141,44 @@ class Runner:
     processes: int
 
     def run(self, files: Iterable[str], mode: str) -> Result:
-        """Run those of the files that are in the tree; prints each module's result."""
-        there = sorted(
-            {file for file in files if (self.tree / file).exists()},
-            key=lambda file: -(self.tree / file).stat().st_size,  # the long ones first
+        """Run those of the files that are in the tree; prints each one's result."""
+        there = {self.tree / file for file in files if (self.tree / file).exists()}
+        suites = {
+            path: sorted(path.glob("test_*.py")) if path.is_dir() else [path]
+            for path in there
+            if path.parent not in there
+        }
+        longest_first = sorted(
+            suites, key=lambda path: -sum(file.stat().st_size for file in suites[path])
         )
-        modules = [file.removesuffix(".py").replace("/", ".") for file in there]
         with ThreadPoolExecutor(self.processes) as pool:
-            results = pool.map(self._run_module, modules, [MODES[mode]] * len(modules))
+            results = pool.map(
+                lambda path: self._run_suite(path, suites[path], MODES[mode]),
+                longest_first,
+            )
             return sum(results, Result())
 
-    def _run_module(self, module: str, mode: Mapping[str, str]) -> Result:
-        began = time.monotonic()
+    def _name(self, path: Path) -> str:
+        return ".".join(path.relative_to(self.tree).with_suffix("").parts)
+
+    def _run_suite(
+        self, path: Path, modules: Iterable[Path], mode: Mapping[str, str]
+    ) -> Result:
+        """Run the modules of a file or directory in one process."""
+        name, began = self._name(path), time.monotonic()
         try:
             output = self.environment.run(
                 self.tree,
-                *("-m", "unittest", FIRST, module),
+                *("-m", "unittest", FIRST, *map(self._name, modules)),
                 variables={**VARIABLES, **mode},
                 timeout=TIMEOUT,
             ).stdout
         except subprocess.TimeoutExpired:
-            output = f"{module}: no end after {TIMEOUT} s"
+            output = f"{name}: no end after {TIMEOUT} s"
         result = Result.from_output(output)
         if result.failed:
             print(output)
-        say(f"{module}: {result}, {time.monotonic() - began:.0f} s")
+        say(f"{name}: {result}, {time.monotonic() - began:.0f} s")
         return result
 
 
