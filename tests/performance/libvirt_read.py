@@ -24,7 +24,7 @@ from tests.functional.libvirt.nova_compute import HOST, NovaCompute
 from tests.functional.libvirt.pollster import Pollsters
 from tests.functional.libvirt.scale import VARIABLE, scaled
 from tests.functional.libvirt.shapes import USUAL, Site
-from tests.nova.environment import RELEASES, NovaEnvironment
+from tests.nova.environment import PATCHED, NovaEnvironment
 from tests.performance import measure
 
 NUMBERS = (1, 10, 30, 60)
@@ -231,7 +231,7 @@ def compare(hypervisor: Hypervisor, nova: NovaCompute) -> bool:
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure on a hypervisor of its own."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--release", choices=RELEASES, default=RELEASES[-1])
+    parser.add_argument("--release", choices=PATCHED, default=PATCHED[-1])
     parser.add_argument("--divisor", help=f"the same as {VARIABLE}")
     wanted = parser.parse_args(argv)
     if wanted.divisor:

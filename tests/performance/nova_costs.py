@@ -12,7 +12,7 @@ import statistics
 import sys
 from pathlib import Path
 
-from tests.nova.environment import RELEASES, NovaEnvironment
+from tests.nova.environment import PATCHED, NovaEnvironment
 from tests.performance.measure import ratio
 
 INSIDE = Path(__file__).parent / "inside"
@@ -45,7 +45,7 @@ def show(name, rounds):
 def main(argv=None):
     """Measure a nova with the series and one without, and print it."""
     parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--release", choices=RELEASES, default=RELEASES[-1])
+    parser.add_argument("--release", choices=PATCHED, default=PATCHED[-1])
     parser.add_argument("--short", action="store_true", help="fewer guests and rounds")
     wanted = parser.parse_args(argv)
     guests, rounds = (20, 3) if wanted.short else (60, 15)
