@@ -75,17 +75,14 @@ class Script:
     :ivar test: its name below ``inside/lives``
     :ivar patched: whether in the patched tree or the stock one
     :ivar only: the event types that are kept, or None for all of them
-    :ivar release: the one release it is for, or None for all that have a series
+    :ivar release: the one release it is for, or None for all that have no life of
+        their own
     """
 
     test: str
     patched: bool
     only: frozenset[str] | None = None
     release: str | None = None
-
-    def is_for(self, release: str) -> bool:
-        """Whether the life is led in a release."""
-        return release in PATCHED if self.release is None else release == self.release
 
 
 #: What is left of a life that has some hundred messages.
@@ -97,7 +94,7 @@ METERED = frozenset(
     ]
 )
 
-#: The lives of each release, by what is put behind its version to name the case.
+#: The lives, by what is put behind a version to name the case.
 SCRIPTS = {
     "": Script("server.PlainLifeTest", patched=True),
     "-stock": Script("server.PlainLifeTest", patched=False),
@@ -109,6 +106,12 @@ SCRIPTS = {
         "hyperv.HyperVLifeTest", patched=True, only=METERED, release="2023.2"
     ),
 }
+
+
+def scripts(release: str) -> dict[str, Script]:
+    """The lives that are led in a release, by what is put behind its version."""
+    own = {name: each for name, each in SCRIPTS.items() if each.release == release}
+    return own or {name: each for name, each in SCRIPTS.items() if not each.release}
 
 
 def record(environment: NovaEnvironment, suffix: str, mode: str) -> Life:
@@ -179,9 +182,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     environment = NovaEnvironment.of(wanted.release)
     done = [
         (check if wanted.check else keep)(record(environment, suffix, wanted.mode))
-        for suffix, script in SCRIPTS.items()
-        if script.is_for(wanted.release)
-        and (wanted.only is None or (wanted.only == "patched") == script.patched)
+        for suffix, script in scripts(wanted.release).items()
+        if wanted.only is None or (wanted.only == "patched") == script.patched
     ]
     if not wanted.check:
         shipped.write()
