@@ -67,7 +67,7 @@ def main(argv=None):
         those = [[each["seconds"] for each in patched[part]] for part in (name, "walk")]
         print(f"  a {name} takes {ratio(*those):.2f} of the walk's time")
     for name, figure in measured.items():
-        show(f"deletion, {name}", [figure["delete"]])
+        show(f"deletion, {name}", figure["delete"])
     for form, size in patched["bytes"].items():
         before = stock["bytes"][form]
         print(f"  {form} delete.start: {before} bytes stock, {size} patched")

@@ -9,6 +9,7 @@ JSON object.
 
 import collections
 import contextlib
+import functools
 import json
 import os
 import sys
@@ -24,6 +25,7 @@ from oslo_serialization import jsonutils
 
 GUESTS = int(os.environ["COSTS_GUESTS"])
 ROUNDS = int(os.environ["COSTS_ROUNDS"])
+DELETED = 9
 
 
 class CostsTest(base.ServersTestBase):
@@ -52,7 +54,10 @@ class CostsTest(base.ServersTestBase):
             figures["poll of none"] = self._rounds(self._poll)
             self._work(self._domains()[:1])
             figures["poll of one"] = [self._counted(self._poll)]
-        figures["delete"] = self._counted(lambda: self._delete_server(servers[0]))
+        figures["delete"] = [
+            self._counted(functools.partial(self._delete_server, server))
+            for server in servers[:DELETED]
+        ]
         figures["bytes"] = {
             "legacy": self._size(self.notifier.notifications, "compute."),
             "versioned": self._size(self.notifier.versioned_notifications, ""),
