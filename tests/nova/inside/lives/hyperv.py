@@ -10,19 +10,15 @@ something there.
 
 import copy
 import datetime
-import os
 
 import fixtures
-import oslo_messaging
-from nova import context, rpc
+from nova import context
 from nova.compute import manager as compute_manager
-from nova.conf import CONF
 from nova.tests import fixtures as nova_fixtures
 from nova.tests.fixtures import hyperv
 from nova.tests.functional import integrated_helpers
 
-#: The environment variable that names the broker.
-TRANSPORT_URL = "RECORD_TRANSPORT_URL"
+from lives.bus import OnTheBus
 
 #: The Neutron agent for Hyper-V plugs these in.
 PORTS = tuple(
@@ -32,9 +28,6 @@ PORTS = tuple(
         nova_fixtures.NeutronFixture.port_2,
     )
 )
-
-# Nova's functional environment puts a stand-in there once it is set up.
-Notifier = oslo_messaging.Notifier
 
 # Nova 28 runs on Python 3.10.
 UTC = datetime.timezone.utc  # noqa: UP017
@@ -71,7 +64,7 @@ class Clock:
         return now if with_timezone else now.replace(tzinfo=None)
 
 
-class HyperVLifeTest(integrated_helpers._IntegratedTestBase):
+class HyperVLifeTest(OnTheBus, integrated_helpers._IntegratedTestBase):
     """A server on Hyper-V with two disks and two ports."""
 
     microversion = "2.74"
@@ -102,30 +95,6 @@ class HyperVLifeTest(integrated_helpers._IntegratedTestBase):
         self.flags(enable_instance_metrics_collection=True, group="hyperv")
         self.flags(enabled=True, group="instance_usage")
         super().setUp()
-
-    def _setup_services(self):
-        """Put notifiers on the real bus before any service takes hold of one."""
-        self.flags(
-            notification_format="both",
-            notify_on_state_change="vm_and_task_state",
-            group="notifications",
-        )
-        transport = oslo_messaging.get_notification_transport(
-            CONF, url=os.environ[TRANSPORT_URL]
-        )
-        self.addCleanup(transport.cleanup)
-        for name, topic in (
-            ("LEGACY_NOTIFIER", "notifications"),
-            ("NOTIFIER", "versioned_notifications"),
-        ):
-            notifier = Notifier(
-                transport,
-                driver="messagingv2",
-                topics=[topic],
-                serializer=rpc.RequestContextSerializer(rpc.JsonPayloadSerializer()),
-            )
-            self.useFixture(fixtures.MonkeyPatch(f"nova.rpc.{name}", notifier))
-        super()._setup_services()
 
     def boot(self):
         """Boot a server with a disk from an image, an ephemeral one and two ports."""

@@ -9,18 +9,15 @@ named by RECORD_TRANSPORT_URL, legacy and versioned form.
 
 import copy
 import datetime
-import os
 import pathlib
 
 import fixtures
-import oslo_messaging
-from nova import context, rpc
+from nova import context
 from nova.compute import manager as compute_manager
 from nova.tests import fixtures as nova_fixtures
 from nova.tests.functional.libvirt import base
 
-#: The environment variable that names the broker.
-TRANSPORT_URL = "RECORD_TRANSPORT_URL"
+from lives.bus import OnTheBus
 
 #: m1.medium: two vCPUs.
 FLAVOR = "3"
@@ -59,7 +56,7 @@ def networks_at_once(manager, *args, **kwargs):
     return networks
 
 
-class Life(base.ServersTestBase):
+class Life(OnTheBus, base.ServersTestBase):
     """A server on libvirt with a local disk, a volume and two ports."""
 
     api_major_version = "v2.1"
@@ -90,30 +87,6 @@ class Life(base.ServersTestBase):
         if "instance_usage" in base.CONF:
             self.flags(enabled=True, group="instance_usage")
         self.start_compute(hostname="compute1")
-
-    def _setup_services(self):
-        """Put notifiers on the real bus before any service takes hold of one."""
-        self.flags(
-            notification_format="both",
-            notify_on_state_change="vm_and_task_state",
-            group="notifications",
-        )
-        transport = oslo_messaging.get_notification_transport(
-            base.CONF, url=os.environ[TRANSPORT_URL]
-        )
-        self.addCleanup(transport.cleanup)
-        for name, topic in (
-            ("LEGACY_NOTIFIER", "notifications"),
-            ("NOTIFIER", "versioned_notifications"),
-        ):
-            notifier = oslo_messaging.Notifier(
-                transport,
-                driver="messagingv2",
-                topics=[topic],
-                serializer=rpc.RequestContextSerializer(rpc.JsonPayloadSerializer()),
-            )
-            self.useFixture(fixtures.MonkeyPatch(f"nova.rpc.{name}", notifier))
-        super()._setup_services()
 
     def boot(self):
         """Boot a server with a disk from an image, a volume and two ports."""

@@ -11,25 +11,19 @@ added here, and what else a XenServer answers and the stand-in does not.
 import copy
 import datetime
 import json
-import os
 import pickle
 
 import fixtures
-import oslo_messaging
-from nova import conf, context, rpc
+from nova import conf, context
 from nova.tests import fixtures as nova_fixtures
 from nova.tests.functional import integrated_helpers
 from nova.tests.unit.virt.xenapi import stubs
 from nova.virt.xenapi import fake as xenserver
 from oslo_utils import fixture
 
+from lives.bus import OnTheBus
+
 CONF = conf.CONF
-
-#: The environment variable that names the broker.
-TRANSPORT_URL = "RECORD_TRANSPORT_URL"
-
-# Nova's functional environment puts a stand-in there once it is set up.
-Notifier = oslo_messaging.Notifier
 
 #: Bytes of memory, and of each storage repository: enough.
 ROOM = 64 << 30
@@ -97,7 +91,7 @@ class XenServer(stubs.FakeSessionForVMTests):
         )
 
 
-class XenAPILifeTest(integrated_helpers._IntegratedTestBase):
+class XenAPILifeTest(OnTheBus, integrated_helpers._IntegratedTestBase):
     """A server on XenAPI with two networks."""
 
     microversion = "2.74"
@@ -133,30 +127,6 @@ class XenAPILifeTest(integrated_helpers._IntegratedTestBase):
             )
         )
         super().setUp()
-
-    def _setup_services(self):
-        """Put notifiers on the real bus before any service takes hold of one."""
-        self.flags(
-            notification_format="both",
-            notify_on_state_change="vm_and_task_state",
-            group="notifications",
-        )
-        transport = oslo_messaging.get_notification_transport(
-            CONF, url=os.environ[TRANSPORT_URL]
-        )
-        self.addCleanup(transport.cleanup)
-        for name, topic in (
-            ("LEGACY_NOTIFIER", "notifications"),
-            ("NOTIFIER", "versioned_notifications"),
-        ):
-            notifier = Notifier(
-                transport,
-                driver="messagingv2",
-                topics=[topic],
-                serializer=rpc.RequestContextSerializer(rpc.JsonPayloadSerializer()),
-            )
-            self.useFixture(fixtures.MonkeyPatch("nova.rpc." + name, notifier))
-        super()._setup_services()
 
     def boot(self):
         """Boot a server with a disk from an image and two ports."""
