@@ -182,7 +182,8 @@ class Hypervisor(Lasting):
 
     def add_bridge(self, name: str) -> None:
         """Make a bridge that guests can be plugged into."""
-        self.run("ip", "link", "add", name, "type", "bridge")
+        # One that looks after multicast sends reports of its own, at any moment
+        self.run("ip", "link", "add", name, "type", "bridge", "mcast_snooping", "0")
         self.run("ip", "link", "set", name, "up")
 
     def add_ovs_bridge(self, name: str) -> None:
