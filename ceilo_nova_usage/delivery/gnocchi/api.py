@@ -103,17 +103,20 @@ class Gnocchi:
             )
             return found
 
-    def create(self, resource_type: str, resource: Mapping[str, Any]) -> None:
-        """Create a resource.
+    def create(self, resource_type: str, resource: Mapping[str, Any]) -> Found:
+        """Create a resource, with its ``metrics`` if it has any; return it.
 
         :raises Exists: where somebody else has
         """
         _sendable(resource)
         with _answers():
             try:
-                self._client().resource.create(resource_type, dict(resource))
+                created: Found = self._client().resource.create(
+                    resource_type, dict(resource)
+                )
             except exceptions.ResourceAlreadyExists as error:
                 raise Exists(str(error)) from error
+            return created
 
     def update(
         self, resource_type: str, resource_id: str, changes: Mapping[str, Any]

@@ -19,14 +19,23 @@ WINDOW = datetime.timedelta(seconds=600)
 PATIENCE = 30
 
 
-class Gnocchi:
-    """A Gnocchi without resources; ``create`` is what it does to make one."""
+METER = "disk.device.read.bytes"
+METRIC = {"archive_policy_name": "low", "unit": "B"}
 
-    def __init__(self, create=lambda resource_id: None):
+
+class Gnocchi:
+    """A Gnocchi without resources; ``create`` is what it does to make one.
+
+    It makes no metrics with them, unless ``metrics`` says so.
+    """
+
+    def __init__(self, create=lambda resource_id: None, *, metrics=False):
         self._create = create
+        self._metrics = metrics
         self.made = set()
         self.measured = set()
         self.requests = []
+        self.by_id = []
 
     def find(self, resource_type, ids):
         """It has none."""
@@ -34,13 +43,25 @@ class Gnocchi:
 
     def create(self, resource_type, resource):
         """Make one."""
+        metrics = resource.get("metrics", {})
+        if metrics and not self._metrics:
+            raise Refused("no such archive policy")
         self._create(resource["id"])
         self.made.add(resource["id"])
+        assert all(metric == METRIC for metric in metrics.values())
+        return {
+            "metrics": {name: f"{name} of {resource['id']}" for name in metrics},
+            "ended_at": None,
+        }
 
     def post(self, measures):
         """Take measures."""
         self.measured |= set(measures)
         self.requests.append(sum(map(len, measures.values())))
+
+    def post_to_metrics(self, measures):
+        """Take measures of metrics that are known by their ids."""
+        self.by_id.append(len(measures))
 
 
 class NoEnds:
@@ -60,7 +81,7 @@ def resources(number):
             instance_id="instance",
             attributes={},
             user_id=None,
-            measures={"disk.device.read.bytes": {"measures": [{}]}},
+            measures={METER: {**METRIC, "measures": [{}]}},
         )
         for index in range(number)
     ]
@@ -124,19 +145,40 @@ def test_a_batch_is_one_request_unless_it_is_huge(number, requests):
     assert sorted(gnocchi.requests) == requests
 
 
+def test_metrics_are_made_with_their_resource():
+    """Of resources that are new the measures go to metrics known by their ids."""
+    gnocchi = Gnocchi(metrics=True)
+
+    assert writer(gnocchi).write(resources(20)) == {}
+
+    assert len(gnocchi.made) == 20
+    assert gnocchi.by_id == [20]
+    assert gnocchi.requests == []
+
+
+def test_a_metric_that_is_refused_leaves_the_resource():
+    """Where a metric cannot be made with its resource, that is made without."""
+    gnocchi = Gnocchi(metrics=False)
+
+    assert writer(gnocchi).write(resources(20)) == {}
+
+    assert len(gnocchi.made) == 20
+    assert gnocchi.by_id == []
+    assert gnocchi.requests == [20]
+
+
 class Knowing(Gnocchi):
     """A Gnocchi that has all resources, each with a metric; ``take`` may refuse."""
 
     def __init__(self, take=lambda metric_ids: None):
         super().__init__()
         self._take = take
-        self.by_id = []
 
     def find(self, resource_type, ids):
         """It has all."""
         return {
             each: {
-                "metrics": {"disk.device.read.bytes": f"metric of {each}"},
+                "metrics": {METER: f"metric of {each}"},
                 "ended_at": None,
             }
             for each in ids
@@ -145,7 +187,7 @@ class Knowing(Gnocchi):
     def post_to_metrics(self, measures):
         """Take measures of metrics that are known by their ids."""
         self._take(set(measures))
-        self.by_id.append(len(measures))
+        super().post_to_metrics(measures)
 
 
 @pytest.mark.parametrize(("number", "requests"), [(1000, [1000]), (2001, [667] * 3)])
