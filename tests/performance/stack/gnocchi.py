@@ -15,10 +15,12 @@ import statistics
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from ceilo_nova_usage.delivery.spool import Spool
-from tests.functional.stack.stack import Stack
+from tests.functional.stack.stack import EXACT, Stack
 from tests.performance.stack import load, plugins
 from tests.support.agent_process import Agent, Host
 from tests.support.deletes import Delete, Instance
@@ -31,6 +33,8 @@ OURS, STOCK = "gnocchi-spool", "gnocchi"
 _DECLARATIVE = 4
 _SPOOL_BYTES = 1 << 30
 _DEVICE = {"name": "device"}
+# Requests at the same time, see ``ceilo_nova_usage.delivery.gnocchi.writer``.
+_AT_ONCE = 8
 # An instance's: type, what its id ends with, attributes, how many metrics.
 _RESOURCES = (
     (
@@ -189,34 +193,49 @@ def measure(
 def _least(stack: Stack, number: int) -> Cell:
     """Return what it takes to make instances' resources and metrics, at the least.
 
-    Gnocchi makes one resource a request; their measures go in one request together.
-    One client sends them, one after the other.
+    Gnocchi makes one resource a request, with its metrics; as many requests are under
+    way at once as our publisher has. The measures go in one request together.
     """
     client = stack.gnocchi.client()
     servers = stack.gnocchi.api, stack.postgresql.server
     begun, spent = time.monotonic(), [each.cpu_seconds for each in servers]
-    measures = {}
-    for _ in range(number):
-        instance_id = str(uuid.uuid4())
-        for kind, suffix, attributes, metrics in _RESOURCES:
-            resource = instance_id + suffix
-            if suffix:
-                attributes = {**attributes, "instance_id": instance_id}
-            client.resource.create(kind, {"id": resource, **attributes})
-            measures[resource] = {
-                f"meter.{index}": {
-                    "archive_policy_name": "ceilometer-low",
-                    "measures": [{"timestamp": "2026-01-01T00:00:00", "value": 1}],
-                }
-                for index in range(metrics)
-            }
-    client.metric.batch_resources_metrics_measures(measures, create_metrics=True)
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        made = threads.map(
+            lambda each: client.resource.create(*each),
+            [each for _ in range(number) for each in _instance()],
+        )
+        metric_ids = [
+            each for resource in made for each in resource["metrics"].values()
+        ]
+    client.metric.batch_metrics_measures(
+        {
+            each: [{"timestamp": "2026-01-01T00:00:00", "value": 1}]
+            for each in metric_ids
+        }
+    )
     seconds = time.monotonic() - begun
     api, database = (
         (each.cpu_seconds - before) / number * 1e3
         for each, before in zip(servers, spent, strict=True)
     )
     return Cell(rate=number / seconds, api=api, database=database, agent=0.0)
+
+
+def _instance() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Give the resources of an instance that nobody has seen: type and what it is."""
+    instance_id = str(uuid.uuid4())
+    policy = {"archive_policy_name": EXACT}
+    for kind, suffix, attributes, metrics in _RESOURCES:
+        if suffix:
+            attributes = {**attributes, "instance_id": instance_id}
+        yield (
+            kind,
+            {
+                "id": instance_id + suffix,
+                **attributes,
+                "metrics": {f"meter.{index}": policy for index in range(metrics)},
+            },
+        )
 
 
 def _show(title: str, cells: Sequence[Cell], against: Sequence[Cell]) -> None:
