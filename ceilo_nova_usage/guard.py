@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 ceilo-nova-usage developers
 # SPDX-License-Identifier: Apache-2.0
-"""Ceilometer's meter pipeline, with nothing handed back to the bus.
+"""Ceilometer's meter pipeline, with nothing handed back to the bus, and swifter.
 
 What leaves an endpoint as an exception makes oslo.messaging hand its whole batch back,
 at once and for ever. The handlers of this package raise nothing; Ceilometer's own
@@ -9,12 +9,13 @@ they cannot read.
 """
 
 import functools
+import gc
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import oslo_messaging
-from ceilometer.pipeline.sample import SamplePipelineManager
+from ceilometer.pipeline.sample import SamplePipelineManager, SampleSource
 from oslo_messaging.notify.dispatcher import PRIORITIES
 
 from ceilo_nova_usage import conf as options
@@ -32,7 +33,23 @@ LOG = logging.getLogger(__name__)
 #: By which ``[notification] pipelines`` names it, in the place of ``meter``.
 NAME = "meter-guarded"
 
+# Names that a source remembers at most: a notification may choose a meter's name.
+_NAMES = 4096
+
 _Messages = Sequence[Mapping[str, Any]]
+
+
+class _Source(SampleSource):  # type: ignore[misc]
+    """A source that matches a meter's name with its patterns once, not each time."""
+
+    def __init__(self, cfg: Any) -> None:
+        super().__init__(cfg)
+        search: Callable[[str], bool] = super().support_meter
+        self._matches = functools.lru_cache(_NAMES)(search)
+
+    def support_meter(self, meter_name: str) -> bool:
+        """Return whether the source has a meter of that name."""
+        return self._matches(meter_name)
 
 
 class GuardedMeterPipelineManager(SamplePipelineManager):  # type: ignore[misc]
@@ -41,6 +58,8 @@ class GuardedMeterPipelineManager(SamplePipelineManager):  # type: ignore[misc]
     :raises AgentRefused: where an option of this package cannot be used
     """
 
+    pm_source = _Source
+
     def __init__(self, conf: Any) -> None:
         super().__init__(conf)
         settings = options.load_or_refuse(conf)
@@ -48,13 +67,26 @@ class GuardedMeterPipelineManager(SamplePipelineManager):  # type: ignore[misc]
 
     def get_main_endpoints(self) -> list[Any]:
         """Return the endpoints of ``ceilometer.sample.endpoint``, guarded."""
-        return [
+        endpoints = [
             # Ours take a batch at once, and are their own guards.
             endpoint
             if isinstance(endpoint, UsageHandler)
             else _Guarded(endpoint, self._aside)
             for endpoint in super().get_main_endpoints()
         ]
+        _spare_what_is_loaded()
+        return endpoints
+
+
+def _spare_what_is_loaded() -> None:
+    """Have Python's collector of cycles pass over all that there is by now.
+
+    A batch's samples make it run, and what a worker has loaded when it begins, a
+    hundred thousand objects and more, stays as long as the worker does.
+    """
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
 
 
 class _Guarded:

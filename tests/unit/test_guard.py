@@ -67,9 +67,9 @@ class Agent:
 def _start(tmp_path):
     """Start an agent with a pipeline manager; its options are ours."""
 
-    def start(name, **options):
+    def start(name, meters=("*",), **options):
         pipeline = {
-            "sources": [{"name": "all", "meters": ["*"], "sinks": ["sink"]}],
+            "sources": [{"name": "all", "meters": [*meters], "sinks": ["sink"]}],
             "sinks": [{"name": "sink", "publishers": ["test://"]}],
         }
         (tmp_path / "pipeline.yaml").write_text(yaml.safe_dump(pipeline))
@@ -174,6 +174,20 @@ def test_the_samples_are_those_of_the_unguarded_one(start):
     assert guarded.handle(good()) == unguarded.handle(good()) == 0
 
     assert guarded.published() == unguarded.published() == expected()
+
+
+@pytest.mark.parametrize(
+    "meters", [("disk.*", "cpu"), ("!network.*", "!cpu"), ("cp?",), ("none",)]
+)
+def test_a_source_has_the_meters_that_its_patterns_name(start, meters):
+    """A pipeline that takes some meters takes the same ones, batch after batch."""
+    guarded, unguarded = start("meter-guarded", meters), start("meter", meters)
+
+    for message in good():
+        guarded.handle([message])
+        unguarded.handle([message])
+
+    assert guarded.published() == unguarded.published() != expected()
 
 
 def test_an_option_that_is_refused_ends_the_worker(start):
