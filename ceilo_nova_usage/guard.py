@@ -33,8 +33,10 @@ LOG = logging.getLogger(__name__)
 #: By which ``[notification] pipelines`` names it, in the place of ``meter``.
 NAME = "meter-guarded"
 
-# Names that a source remembers at most: a notification may choose a meter's name.
+# Names that a source remembers at most, and how long they may be: a notification may
+# choose a meter's name.
 _NAMES = 4096
+_NAME_LENGTH = 255
 
 _Messages = Sequence[Mapping[str, Any]]
 
@@ -45,11 +47,13 @@ class _Source(SampleSource):  # type: ignore[misc]
     def __init__(self, cfg: Any) -> None:
         super().__init__(cfg)
         search: Callable[[str], bool] = super().support_meter
-        self._matches = functools.lru_cache(_NAMES)(search)
+        self._remembered = functools.lru_cache(_NAMES)(search)
 
     def support_meter(self, meter_name: str) -> bool:
         """Return whether the source has a meter of that name."""
-        return self._matches(meter_name)
+        if len(meter_name) > _NAME_LENGTH:
+            return bool(super().support_meter(meter_name))
+        return self._remembered(meter_name)
 
 
 class GuardedMeterPipelineManager(SamplePipelineManager):  # type: ignore[misc]

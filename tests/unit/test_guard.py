@@ -2,13 +2,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """The guarded pipeline: Ceilometer's own endpoints raise, and nothing comes back."""
 
+import gc
 import json
 from importlib import metadata
 
 import pytest
 import stevedore
 import yaml
-from ceilometer.pipeline.sample import SampleEndpoint, SamplePipelineManager
+from ceilometer.pipeline.sample import (
+    SampleEndpoint,
+    SamplePipelineManager,
+    SampleSource,
+)
+from ceilometer.sample import TYPE_GAUGE, Sample
 from oslo_config import cfg
 from oslo_messaging import NotificationResult
 from oslo_messaging.notify.dispatcher import BatchNotificationDispatcher
@@ -54,6 +60,11 @@ class Agent:
         """Dispatch a batch; tell how many messages would be handed back."""
         return len(self._dispatcher.dispatch([Incoming(each) for each in messages]))
 
+    def publish(self, samples):
+        """Hand samples to the pipeline, as an endpoint does."""
+        (pipeline,) = self._pipelines
+        pipeline.publish_data(samples)
+
     def published(self):
         """The ids of our samples, in order."""
         (pipeline,) = self._pipelines
@@ -61,6 +72,13 @@ class Agent:
         ids = [each.id for each in publisher.samples]
         # Those of Ceilometer's own meters have ids of another kind.
         return sorted(each for each in ids if "|" in each)
+
+
+@pytest.fixture(autouse=True)
+def _thaw():
+    """Let the garbage collector look at everything again afterwards."""
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture(name="start")
@@ -188,6 +206,52 @@ def test_a_source_has_the_meters_that_its_patterns_name(start, meters):
         unguarded.handle([message])
 
     assert guarded.published() == unguarded.published() != expected()
+
+
+def test_a_name_is_matched_with_the_patterns_once(start, monkeypatch):
+    """What a source has said of a meter's name it says again without a search."""
+    agent = start("meter-guarded")
+    agent.handle(good())
+    searched = []
+    monkeypatch.setattr(
+        SampleSource,
+        "is_supported",
+        staticmethod(lambda patterns, name: searched.append(name)),
+    )
+
+    agent.handle(good())
+
+    assert searched == []
+    assert agent.published() == sorted([*expected(), *expected()])
+
+
+@pytest.mark.parametrize(("length", "searches"), [(255, 1), (256, 2)])
+def test_names_that_a_sender_makes_long_are_not_remembered(
+    start, monkeypatch, length, searches
+):
+    """A notification may name a meter: no long name of its stays in memory."""
+    agent = start("meter-guarded")
+    searched = []
+    monkeypatch.setattr(
+        SampleSource,
+        "is_supported",
+        staticmethod(lambda patterns, name: searched.append(name) or True),
+    )
+    sample = Sample("m" * length, TYPE_GAUGE, "B", 1, None, None, "resource")
+
+    agent.publish([sample])
+    agent.publish([sample])
+
+    assert searched == ["m" * length] * searches
+
+
+def test_what_is_loaded_is_spared(start):
+    """The garbage collector passes over what there is once all is loaded."""
+    gc.unfreeze()
+
+    start("meter-guarded")
+
+    assert gc.get_freeze_count() > 0
 
 
 def test_an_option_that_is_refused_ends_the_worker(start):

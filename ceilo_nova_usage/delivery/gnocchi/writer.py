@@ -160,8 +160,9 @@ class Writer:
                 if end is None and ended is not None:
                     self._forget_end(resource.instance_id)
                     DELIVERIES.count(Delivery.REVIVED)
-                lives = end is None and found["ended_at"] is None
-                self._current.remember(resource, found, lives=lives)
+                if found is not None:
+                    lives = end is None and found["ended_at"] is None
+                    self._current.remember(resource, found, lives=lives)
                 return
             refused[resource.id] = "it is made and removed again and again"
         except Refused as error:
@@ -173,7 +174,10 @@ class Writer:
         except SpoolError as error:
             self._log.log(logging.ERROR, "forget", "An end stays: %s", error)
 
-    def _create(self, resource: Resource, end: datetime.datetime | None) -> Found:
+    def _create(
+        self, resource: Resource, end: datetime.datetime | None
+    ) -> Found | None:
+        """Make a resource; return it, or None if its metrics are still to be made."""
         body: dict[str, Any] = {
             "id": resource.id,
             "user_id": resource.user_id,
@@ -189,13 +193,14 @@ class Writer:
             body["started_at"] = resource.earliest.isoformat()
         if end is not None:
             body["ended_at"] = end.isoformat()
+        found = None
         try:
             found = self._gnocchi.create(resource.type, {**body, "metrics": metrics})
         except Exists:
             raise
         except Refused:
             # For a metric's sake, perhaps: they are made with their measures then.
-            found = self._gnocchi.create(resource.type, body)
+            self._gnocchi.create(resource.type, body)
         DELIVERIES.count(Delivery.CREATED)
         return found
 

@@ -9,9 +9,9 @@ import threading
 import pytest
 
 from ceilo_nova_usage.delivery.bounded_log import BoundedLog
-from ceilo_nova_usage.delivery.gnocchi.api import Refused, Unavailable
+from ceilo_nova_usage.delivery.gnocchi.api import Exists, Refused, Unavailable
 from ceilo_nova_usage.delivery.gnocchi.ends import InstanceType
-from ceilo_nova_usage.delivery.gnocchi.resources import Resource
+from ceilo_nova_usage.delivery.gnocchi.resources import END_MARGIN, Resource
 from ceilo_nova_usage.delivery.gnocchi.writer import Writer
 
 WINDOW = datetime.timedelta(seconds=600)
@@ -19,6 +19,7 @@ WINDOW = datetime.timedelta(seconds=600)
 PATIENCE = 30
 
 
+END = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 METER = "disk.device.read.bytes"
 METRIC = {"archive_policy_name": "low", "unit": "B"}
 
@@ -26,42 +27,52 @@ METRIC = {"archive_policy_name": "low", "unit": "B"}
 class Gnocchi:
     """A Gnocchi without resources; ``create`` is what it does to make one.
 
-    It makes no metrics with them, unless ``metrics`` says so.
+    It refuses the metrics that are made with a resource if ``metrics`` says so. Others
+    may put resources into ``has``.
     """
 
-    def __init__(self, create=lambda resource_id: None, *, metrics=False):
+    def __init__(self, create=lambda resource_id: None, *, metrics=True):
         self._create = create
         self._metrics = metrics
-        self.made = set()
+        self.has = {}
+        self.looked_up = []
         self.measured = set()
         self.requests = []
         self.by_id = []
 
     def find(self, resource_type, ids):
-        """It has none."""
-        return {}
+        """Return those that are there."""
+        self.looked_up += ids
+        return {each: self.has[each] for each in ids if each in self.has}
 
     def create(self, resource_type, resource):
         """Make one."""
         metrics = resource.get("metrics", {})
         if metrics and not self._metrics:
             raise Refused("no such archive policy")
-        self._create(resource["id"])
-        self.made.add(resource["id"])
         assert all(metric == METRIC for metric in metrics.values())
-        return {
-            "metrics": {name: f"{name} of {resource['id']}" for name in metrics},
-            "ended_at": None,
+        self._create(resource["id"])
+        self.has[resource["id"]] = {
+            "metrics": _ids(resource["id"], metrics),
+            "ended_at": resource.get("ended_at"),
         }
+        return self.has[resource["id"]]
 
     def post(self, measures):
-        """Take measures."""
+        """Take measures, and make their metrics."""
+        for resource_id, metrics in measures.items():
+            self.has[resource_id]["metrics"] |= _ids(resource_id, metrics)
         self.measured |= set(measures)
         self.requests.append(sum(map(len, measures.values())))
 
     def post_to_metrics(self, measures):
         """Take measures of metrics that are known by their ids."""
+        self.measured |= {each.removeprefix(f"{METER} of ") for each in measures}
         self.by_id.append(len(measures))
+
+
+def _ids(resource_id, metrics):
+    return {name: f"{name} of {resource_id}" for name in metrics}
 
 
 class NoEnds:
@@ -70,6 +81,10 @@ class NoEnds:
     def ended(self, resource_ids):
         """None has ended."""
         return {}
+
+    def record_ends(self, ends):
+        """Forget them."""
+        list(ends)
 
 
 def resources(number):
@@ -101,7 +116,7 @@ def test_resources_are_made_at_the_same_time():
     refused = writer(gnocchi).write(resources(2))
 
     assert refused == {}
-    assert gnocchi.made == gnocchi.measured == {"disk-0", "disk-1"}
+    assert set(gnocchi.has) == gnocchi.measured == {"disk-0", "disk-1"}
 
 
 def test_one_that_is_refused_holds_up_no_other():
@@ -137,7 +152,7 @@ def test_unavailable_is_said():
 @pytest.mark.parametrize(("number", "requests"), [(1000, [1000]), (1001, [500, 501])])
 def test_a_batch_is_one_request_unless_it_is_huge(number, requests):
     """More than a thousand measures are divided, evenly, and each is sent once."""
-    gnocchi = Gnocchi()
+    gnocchi = Gnocchi(metrics=False)
 
     assert writer(gnocchi).write(resources(number)) == {}
 
@@ -147,24 +162,80 @@ def test_a_batch_is_one_request_unless_it_is_huge(number, requests):
 
 def test_metrics_are_made_with_their_resource():
     """Of resources that are new the measures go to metrics known by their ids."""
-    gnocchi = Gnocchi(metrics=True)
+    gnocchi = Gnocchi()
 
     assert writer(gnocchi).write(resources(20)) == {}
 
-    assert len(gnocchi.made) == 20
+    assert len(gnocchi.has) == len(gnocchi.measured) == 20
     assert gnocchi.by_id == [20]
     assert gnocchi.requests == []
 
 
+def test_one_that_was_made_is_not_looked_up():
+    """What this process made is known to it when it comes again."""
+    gnocchi = Gnocchi()
+    to_it = writer(gnocchi)
+    to_it.write(resources(2))
+    gnocchi.looked_up.clear()
+
+    assert to_it.write(resources(2)) == {}
+
+    assert gnocchi.looked_up == []
+    assert gnocchi.by_id == [2, 2]
+
+
 def test_a_metric_that_is_refused_leaves_the_resource():
-    """Where a metric cannot be made with its resource, that is made without."""
+    """Where a metric cannot be made with its resource, that is made without it."""
     gnocchi = Gnocchi(metrics=False)
+    to_it = writer(gnocchi)
 
-    assert writer(gnocchi).write(resources(20)) == {}
+    assert to_it.write(resources(20)) == {}
 
-    assert len(gnocchi.made) == 20
+    assert len(gnocchi.has) == 20
     assert gnocchi.by_id == []
     assert gnocchi.requests == [20]
+
+    assert to_it.write(resources(20)) == {}
+
+    # By now they have the metrics, which are looked up.
+    assert gnocchi.by_id == [20]
+    assert gnocchi.requests == [20]
+
+
+def test_somebody_else_makes_it_meanwhile():
+    """It is tried once, and what the other one made of it is used."""
+    tried = []
+
+    def create(resource_id):
+        tried.append(resource_id)
+        gnocchi.has[resource_id] = {"metrics": {METER: "theirs"}, "ended_at": None}
+        raise Exists("already")
+
+    gnocchi = Gnocchi(create)
+
+    assert writer(gnocchi).write(resources(1)) == {}
+
+    assert tried == ["disk-0"]
+    assert gnocchi.looked_up == ["disk-0", "disk-0"]
+    assert gnocchi.measured == {"theirs"}
+    assert gnocchi.requests == []
+
+
+def test_one_that_is_made_ended_is_looked_at_again():
+    """A resource whose first measures are its last is made so; a late one may come."""
+    gnocchi = Gnocchi()
+    to_it = writer(gnocchi)
+    (last,) = resources(1)
+    last.latest, last.end = END - END_MARGIN, END
+
+    assert to_it.write([last]) == {}
+
+    assert gnocchi.has["disk-0"]["ended_at"] == END.isoformat()
+    gnocchi.looked_up.clear()
+
+    to_it.write(resources(1))
+
+    assert gnocchi.looked_up == ["disk-0"]
 
 
 class Knowing(Gnocchi):
@@ -176,13 +247,10 @@ class Knowing(Gnocchi):
 
     def find(self, resource_type, ids):
         """It has all."""
-        return {
-            each: {
-                "metrics": {METER: f"metric of {each}"},
-                "ended_at": None,
-            }
-            for each in ids
-        }
+        for each in ids:
+            there = {"metrics": _ids(each, [METER]), "ended_at": None}
+            self.has.setdefault(each, there)
+        return super().find(resource_type, ids)
 
     def post_to_metrics(self, measures):
         """Take measures of metrics that are known by their ids."""
@@ -205,7 +273,7 @@ def test_one_of_several_requests_is_refused():
     """Only what was in it is sent again, by the resources' names."""
 
     def take(metric_ids):
-        if "metric of disk-0" in metric_ids:
+        if f"{METER} of disk-0" in metric_ids:
             raise Refused("no such metric")
 
     gnocchi = Knowing(take)
@@ -221,7 +289,7 @@ def test_one_of_several_requests_finds_nobody():
     """The caller is told, and keeps all; to send the others again is harmless."""
 
     def take(metric_ids):
-        if "metric of disk-0" in metric_ids:
+        if f"{METER} of disk-0" in metric_ids:
             raise Unavailable("no connection")
 
     with pytest.raises(Unavailable, match="no connection"):
