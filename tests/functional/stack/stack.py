@@ -18,6 +18,7 @@ from pathlib import Path
 import yaml
 from ceilometer.publisher import gnocchi as stock_publisher
 
+from tests.functional.stack.scale import DIVISOR
 from tests.support import agent_process, oracle
 from tests.support.agent_process import Agent, Host
 from tests.support.bus import Bus
@@ -50,7 +51,7 @@ class Stack(Lasting):
         self.directory = Path(tempfile.mkdtemp(prefix="stack-"))
         self.rabbitmq = RabbitMQ()
         self.postgresql = PostgreSQL()
-        self.gnocchi = Gnocchi(self.directory, self.postgresql.url)
+        self.gnocchi = Gnocchi(self.directory, self.postgresql.url, few=DIVISOR > 1)
         #: How long each step of the start took, in seconds.
         self.took: dict[str, float] = {}
         self._agents: list[Agent] = []
