@@ -57,6 +57,7 @@ def _configure(host: Host, publisher: str) -> Path:
     return host.configure(
         "memory",
         [publisher],
+        guarded=True,
         notification={"batch_size": BATCH},
         oslo_messaging_rabbit={"rabbit_qos_prefetch_count": 2 * BATCH},
         nova_usage={"spool_retry_max": 5},
