@@ -7,8 +7,8 @@ acknowledgements: a worker holds as many messages as it may prefetch, so that ea
 that leaves the queue takes the place of one that was acknowledged.
 
 Beside ours and the endpoint that does nothing there is one that publishes as many
-samples, always the same: what Ceilometer's pipeline costs, whoever made them. Those two
-have Ceilometer's own meter pipeline, and ours has the guarded one, as operators do.
+samples, always the same: what the pipeline costs, whoever made them. All have the
+guarded one, as operators do.
 """
 
 import contextlib
@@ -75,7 +75,7 @@ def run(
     config = stack.host().configure(
         "bus",
         [rival.publisher],
-        guarded=rival.endpoint is None,
+        guarded=True,
         notification={"batch_size": batch},
         oslo_messaging_rabbit={"rabbit_qos_prefetch_count": PREFETCH},
         nova_usage={"baseline": True, **({"events": ""} if rival.endpoint else {})},
