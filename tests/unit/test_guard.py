@@ -4,6 +4,8 @@
 
 import gc
 import json
+import weakref
+from contextlib import contextmanager
 from importlib import metadata
 
 import pytest
@@ -34,6 +36,16 @@ ENDPOINTS_RAISE = pytest.mark.skipif(
 )
 GOOD = list(deletes("guard", 3))
 CEILOMETERS = "ceilometer.meter.notifications.ProcessMeterNotifications"
+
+
+@contextmanager
+def disabled():
+    """Have the garbage collector run only where it is told to."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 class Incoming:
@@ -252,6 +264,19 @@ def test_what_is_loaded_is_spared(start):
     start("meter-guarded")
 
     assert gc.get_freeze_count() > 0
+
+
+def test_garbage_is_not_spared(start):
+    """What nobody uses any more by then is freed, and not kept for ever."""
+    garbage = Incoming("that holds itself")
+    garbage.itself = garbage
+    there = weakref.ref(garbage)
+    del garbage
+
+    with disabled():
+        start("meter-guarded")
+
+        assert there() is None
 
 
 def test_an_option_that_is_refused_ends_the_worker(start):
