@@ -18,14 +18,13 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from tests.nova.environment import MODES, PATCHED, NovaEnvironment, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
 #: Tests that are named after nothing, by the beginning of the path they look after.
 LOOKED_AFTER = {
@@ -55,6 +54,9 @@ VARIABLES = {
 #: They set up how nova runs, the one up to 2023.2 and the other since; what is loaded
 #: before them is not reached.
 FIRST = ("nova.monkey_patch", "nova.tests.unit")
+
+#: What runs in nova's interpreter.
+INSIDE = Path(__file__).parent / "inside"
 
 #: Seconds for one module, or for all of a directory.
 TIMEOUT = 1800.0
@@ -174,7 +176,8 @@ class Runner:
         try:
             output = self.environment.run(
                 self.tree,
-                *("-m", "unittest", *FIRST, *map(self._name, modules)),
+                *("-m", "suite", *FIRST, *map(self._name, modules)),
+                path=[INSIDE],
                 variables={**VARIABLES, **mode},
                 timeout=TIMEOUT,
             ).stdout
