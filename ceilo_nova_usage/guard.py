@@ -15,7 +15,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import oslo_messaging
-from ceilometer.pipeline.sample import SamplePipelineManager, SampleSource
+from ceilometer.pipeline.sample import (
+    SamplePipeline,
+    SamplePipelineManager,
+    SampleSource,
+)
 from oslo_messaging.notify.dispatcher import PRIORITIES
 
 from ceilo_nova_usage import conf as options
@@ -38,7 +42,25 @@ NAME = "meter-guarded"
 _NAMES = 4096
 _NAME_LENGTH = 255
 
+_NUMBERS = frozenset({int, float})
+
 _Messages = Sequence[Mapping[str, Any]]
+
+
+class _Answers(dict[str, bool]):
+    """Answers to a question about a meter's name, each looked for once."""
+
+    def __init__(self, look: Callable[[str], bool]) -> None:
+        super().__init__()
+        self._look = look
+
+    def __missing__(self, name: str) -> bool:
+        answer = self._look(name)
+        if len(name) <= _NAME_LENGTH:
+            if len(self) >= _NAMES:
+                self.clear()
+            self[name] = answer
+        return answer
 
 
 class _Source(SampleSource):  # type: ignore[misc]
@@ -46,14 +68,29 @@ class _Source(SampleSource):  # type: ignore[misc]
 
     def __init__(self, cfg: Any) -> None:
         super().__init__(cfg)
-        search: Callable[[str], bool] = super().support_meter
-        self._remembered = functools.lru_cache(_NAMES)(search)
+        self.supports = _Answers(super().support_meter)
 
     def support_meter(self, meter_name: str) -> bool:
         """Return whether the source has a meter of that name."""
-        if len(meter_name) > _NAME_LENGTH:
-            return bool(super().support_meter(meter_name))
-        return self._remembered(meter_name)
+        return self.supports[meter_name]
+
+
+class _Pipeline(SamplePipeline):  # type: ignore[misc]
+    """A pipeline that calls nothing for a sample that is as most are."""
+
+    def publish_data(self, samples: Any) -> None:
+        """Hand to the sink what the source has, and what has a number for a volume."""
+        if not isinstance(samples, list):
+            samples = [samples]
+        supports = self.source.supports
+        self.sink.publish_samples(
+            [
+                sample
+                for sample in samples
+                if supports[sample.name]
+                and (type(sample.volume) in _NUMBERS or self._validate_volume(sample))
+            ]
+        )
 
 
 class GuardedMeterPipelineManager(SamplePipelineManager):  # type: ignore[misc]
@@ -62,6 +99,7 @@ class GuardedMeterPipelineManager(SamplePipelineManager):  # type: ignore[misc]
     :raises AgentRefused: where an option of this package cannot be used
     """
 
+    pm_pipeline = _Pipeline
     pm_source = _Source
 
     def __init__(self, conf: Any) -> None:

@@ -77,11 +77,15 @@ class Agent:
         (pipeline,) = self._pipelines
         pipeline.publish_data(samples)
 
-    def published(self):
-        """The ids of our samples, in order."""
+    def samples(self):
+        """What has come out of the pipeline."""
         (pipeline,) = self._pipelines
         (publisher,) = pipeline.sink.publishers
-        ids = [each.id for each in publisher.samples]
+        return publisher.samples
+
+    def published(self):
+        """The ids of our samples, in order."""
+        ids = [each.id for each in self.samples()]
         # Those of Ceilometer's own meters have ids of another kind.
         return sorted(each for each in ids if "|" in each)
 
@@ -255,6 +259,40 @@ def test_names_that_a_sender_makes_long_are_not_remembered(
     agent.publish([sample])
 
     assert searched == ["m" * length] * searches
+
+
+def test_names_that_a_sender_makes_many_do_not_add_up(start, monkeypatch):
+    """A notification may name a meter: so many are remembered, and then begun anew."""
+    agent = start("meter-guarded")
+    searched = []
+    monkeypatch.setattr(
+        SampleSource,
+        "is_supported",
+        staticmethod(lambda patterns, name: searched.append(name) or True),
+    )
+    samples = [
+        Sample(f"meter.{number}", TYPE_GAUGE, "B", 1, None, None, "resource")
+        for number in range(4097)
+    ]
+    agent.publish(samples)
+    searched.clear()
+
+    agent.publish([samples[-1], samples[0]])
+
+    assert searched == ["meter.0"]
+
+
+@pytest.mark.parametrize("volume", [0, 1.5, True, "3", "many", None])
+def test_a_volume_is_taken_as_ceilometer_takes_it(start, volume):
+    """A number passes, what reads like one becomes one, and all else is dropped."""
+    agents = [start("meter-guarded"), start("meter")]
+    taken = []
+    for agent in agents:
+        sample = Sample("cpu", TYPE_GAUGE, "ns", volume, None, None, "resource")
+        agent.publish([sample])
+        taken.append([(each.name, repr(each.volume)) for each in agent.samples()])
+
+    assert taken[0] == taken[1]
 
 
 def test_what_is_loaded_is_spared(start):
