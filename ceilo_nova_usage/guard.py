@@ -5,7 +5,7 @@
 What leaves an endpoint as an exception makes oslo.messaging hand its whole batch back,
 at once and for ever. The handlers of this package raise nothing; Ceilometer's own
 endpoints do, for a notification of any service whose event type, timestamp or metadata
-they cannot read.
+they cannot read, and so does oslo.messaging, for a priority that is no text.
 """
 
 import functools
@@ -23,6 +23,7 @@ from ceilometer.pipeline.sample import (
 from oslo_messaging.notify.dispatcher import PRIORITIES
 
 from ceilo_nova_usage import conf as options
+from ceilo_nova_usage import priorities
 from ceilo_nova_usage.delivery.aside import Aside
 from ceilo_nova_usage.delivery.bounded_log import BoundedLog
 from ceilo_nova_usage.delivery.tally import Outcome
@@ -106,6 +107,7 @@ class GuardedMeterPipelineManager(SamplePipelineManager):  # type: ignore[misc]
         super().__init__(conf)
         settings = options.load_or_refuse(conf)
         self._aside = Aside(settings, BoundedLog(LOG, settings.log_interval))
+        priorities.guard(self._aside)
 
     def get_main_endpoints(self) -> list[Any]:
         """Return the endpoints of ``ceilometer.sample.endpoint``, guarded."""

@@ -110,6 +110,15 @@ RAISED_FOR: Mapping[str, Callable[[Notification], None]] = {
 }
 
 
+#: What oslo.messaging's own dispatcher raises for, before it asks an endpoint.
+PRIORITIES: Mapping[str, Callable[[Notification], None]] = {
+    "priority null": lambda notification: notification.update(priority=None),
+    "priority a number": lambda notification: notification.update(priority=5),
+    "priority a list": lambda notification: notification.update(priority=["INFO"]),
+    "priority an object": lambda notification: notification.update(priority={}),
+}
+
+
 def unreadable(run: str, number: int) -> Iterator[Poison]:
     """Give so many notifications of all kinds in turn that cannot be read."""
     yield from _broken(run, number, UNREADABLE)
@@ -118,6 +127,11 @@ def unreadable(run: str, number: int) -> Iterator[Poison]:
 def raised_for(run: str) -> Iterator[Poison]:
     """Give a notification of each kind that Ceilometer's own meters raise for."""
     yield from _broken(run, len(RAISED_FOR), RAISED_FOR)
+
+
+def of_no_priority(run: str) -> Iterator[Poison]:
+    """Give a notification of each kind that oslo.messaging's dispatcher raises for."""
+    yield from _broken(run, len(PRIORITIES), PRIORITIES)
 
 
 def _broken(

@@ -19,7 +19,10 @@ from ceilometer.pipeline.sample import (
 from ceilometer.sample import TYPE_GAUGE, Sample
 from oslo_config import cfg
 from oslo_messaging import NotificationResult
-from oslo_messaging.notify.dispatcher import BatchNotificationDispatcher
+from oslo_messaging.notify.dispatcher import (
+    BatchNotificationDispatcher,
+    NotificationDispatcher,
+)
 
 from ceilo_nova_usage import deployment
 from ceilo_nova_usage.conf import GROUP
@@ -27,7 +30,7 @@ from ceilo_nova_usage.delivery.quarantine import FILE_NAME
 from ceilo_nova_usage.errors import AgentRefused
 from tests.support.deletes import deletes
 from tests.support.endpoints import counted
-from tests.support.poison import RAISED_FOR, raised_for
+from tests.support.poison import PRIORITIES, RAISED_FOR, of_no_priority, raised_for
 
 NAMESPACE = "ceilometer.notification.pipeline"
 ENDPOINTS_RAISE = pytest.mark.skipif(
@@ -91,9 +94,11 @@ class Agent:
 
 
 @pytest.fixture(autouse=True)
-def _thaw():
-    """Let the garbage collector look at everything again afterwards."""
+def _unguarded():
+    """Leave the process afterwards as it was before an agent began."""
+    extract = NotificationDispatcher._extract_user_message
     yield
+    NotificationDispatcher._extract_user_message = extract
     gc.unfreeze()
 
 
@@ -145,9 +150,9 @@ def _endpoint(monkeypatch):
     return endpoint
 
 
-def poison():
+def poison(kinds=raised_for):
     """What Ceilometer's own meters raise for, a message of each kind."""
-    bodies = [json.loads(each.body)["oslo.message"] for each in raised_for("guard")]
+    bodies = [json.loads(each.body)["oslo.message"] for each in kinds("guard")]
     return [json.loads(body) for body in bodies]
 
 
@@ -184,6 +189,42 @@ def test_guarded_nothing_comes_back(start, kept):
         each["message_id"] for each in poison()
     )
     assert counts["endpoint-failed", "endpoint-failed"] == len(RAISED_FOR)
+
+
+def test_unguarded_a_priority_that_is_no_text_brings_the_batch_back(start):
+    """oslo.messaging's dispatcher raises before it has asked any endpoint."""
+    for message in poison(of_no_priority):
+        with pytest.raises(AttributeError, match="lower"):
+            start("meter").handle([*good(), message])
+
+
+def test_guarded_a_priority_that_is_no_text_is_kept(start, kept):
+    """Such a notification is off the bus after one attempt, and the others metered."""
+    agent = start("meter-guarded")
+    messages = poison(of_no_priority)
+
+    with counted() as counts:
+        assert agent.handle([*good()[:1], *messages, *good()[1:]]) == 0
+
+    assert agent.published() == expected()
+    assert [each["message_id"] for each in kept()] == [
+        each["message_id"] for each in messages
+    ]
+    assert {
+        (fault["path"], fault["reason"]) for each in kept() for fault in each["faults"]
+    } == {("priority", "wrong-type")}
+    assert counts["quarantined", "wrong-type"] == len(messages)
+
+
+def test_who_keeps_a_priority_that_is_no_text(start, kept, tmp_path):
+    """The one that was started last, and that one alone."""
+    start("meter-guarded", quarantine_dir=tmp_path / "earlier")
+    agent = start("meter-guarded")
+
+    agent.handle(poison(of_no_priority))
+
+    assert len(kept()) == len(PRIORITIES)
+    assert not (tmp_path / "earlier" / FILE_NAME).exists()
 
 
 @ENDPOINTS_RAISE

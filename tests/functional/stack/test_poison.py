@@ -10,7 +10,14 @@ import pytest
 
 from tests.functional.stack.scale import scaled
 from tests.support.deletes import deletes
-from tests.support.poison import UNOPENED, UNREADABLE, raised_for, unopened, unreadable
+from tests.support.poison import (
+    UNOPENED,
+    UNREADABLE,
+    of_no_priority,
+    raised_for,
+    unopened,
+    unreadable,
+)
 
 GOOD = scaled(10_000)
 POISON = scaled(1_000, least=2 * len(UNREADABLE))
@@ -111,9 +118,9 @@ def test_what_oslo_messaging_cannot_open_is_dropped_by_it(handle, run, figures):
     )
 
 
-def test_what_ceilometers_own_meters_raise_for(handle, stack, run, figures):
+def test_what_others_raise_for(handle, stack, run, figures):
     """Guarded, the agent handles it once and keeps it; unguarded it turns for ever."""
-    poison = list(raised_for(f"{run} poison"))
+    poison = [*raised_for(f"{run} poison"), *of_no_priority(f"{run} priority")]
     good = list(deletes(run, 20))
 
     host, _, _ = handle("guarded", list(among(good, poison)), 10, guarded=True)
@@ -124,9 +131,9 @@ def test_what_ceilometers_own_meters_raise_for(handle, stack, run, figures):
     turns = turns_with_ceilometers_meters(stack, poison[:1])
     assert turns > 2
     figures.append(
-        f"messages that Ceilometer's own meters raise for: {len(poison)} kinds among "
-        f"{len(good)} good, guarded, handled once and kept; unguarded, one message had "
-        f"{turns} turns in {PATIENCE} s"
+        f"messages that Ceilometer's meters or oslo.messaging raise for: {len(poison)} "
+        f"kinds among {len(good)} good, guarded, handled once and kept; unguarded, one "
+        f"message had {turns} turns in {PATIENCE} s"
     )
 
 
