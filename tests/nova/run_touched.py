@@ -207,7 +207,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         action="store_true",
         help="leave out the test modules that the series does not change itself",
     )
-    parser.add_argument("--processes", type=int, default=2, help="modules at a time")
+    # Many tests wait: two processors have time for more than two modules.
+    parser.add_argument("--processes", type=int, default=3, help="modules at a time")
     wanted = parser.parse_args(argv)
     environment = NovaEnvironment.of(wanted.release)
     environment.python()  # built before several ask for it
