@@ -2,16 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """A priority that is no text: what oslo.messaging's dispatcher raises for.
 
-It reads a notification's priority before it asks any endpoint, and what it raises for
-goes back to the bus with the whole batch, for ever. Nothing that may be handed to it, a
-serializer or an endpoint's filter, is asked before that: its reading is wrapped.
+It reads the priorities of a batch before any endpoint is shown a message, and what it
+raises for goes back to the bus with the whole batch, for ever. So it is not shown them.
 """
 
 import functools
-import logging
 from typing import Any
 
-from oslo_messaging.notify.dispatcher import NotificationDispatcher
+from oslo_messaging.notify.dispatcher import BatchNotificationDispatcher
 
 from ceilo_nova_usage.delivery.aside import Aside
 from ceilo_nova_usage.delivery.tally import Outcome
@@ -20,13 +18,7 @@ from ceilo_nova_usage.notification import message_id_of
 
 __all__ = ["guard"]
 
-LOG = logging.getLogger(__name__)
-
-_METHOD = "_extract_user_message"
-_EXTRACT = getattr(NotificationDispatcher, _METHOD, None)
-
-# No priority, which the dispatcher passes over, and so it is off the bus.
-_NONE = ""
+_DISPATCH = BatchNotificationDispatcher.dispatch
 
 
 def guard(aside: Aside) -> None:
@@ -34,25 +26,38 @@ def guard(aside: Aside) -> None:
 
     Asked once more, they do with that other ``aside``.
     """
-    if _EXTRACT is None:
-        LOG.warning(
-            "This oslo.messaging is not known: a notification whose priority is no "
-            "text may come back for ever"
-        )
-        return
-    extract = _EXTRACT
 
-    @functools.wraps(extract)
-    def guarded(dispatcher: Any, incoming: Any) -> Any:
-        priority = incoming.message.get("priority", _NONE)
-        if isinstance(priority, str):
-            return extract(dispatcher, incoming)
-        incoming.message["priority"] = _NONE
-        extracted = extract(dispatcher, incoming)
-        *_, message = extracted
-        faults = Faults()
-        faults.wrong_type("priority", priority, "a string")
-        aside.put(Outcome.QUARANTINED, message, message_id_of(message), faults)
-        return extracted
+    @functools.wraps(_DISPATCH)
+    def dispatch(dispatcher: Any, incoming: Any) -> Any:
+        readable = []
+        for each in incoming:
+            if _has_priority(each.message):
+                readable.append(each)
+            else:
+                _set_aside(each, aside)
+        return _DISPATCH(dispatcher, readable)
 
-    setattr(NotificationDispatcher, _METHOD, guarded)
+    BatchNotificationDispatcher.dispatch = dispatch
+
+
+def _has_priority(message: Any) -> bool:
+    # The dispatcher passes over one that is absent.
+    return isinstance(message.get("priority", ""), str)
+
+
+def _set_aside(incoming: Any, aside: Aside) -> None:
+    """Keep a message as an endpoint would have been handed it."""
+    message = incoming.message
+    dispatched = {
+        "ctxt": incoming.ctxt,
+        "publisher_id": message.get("publisher_id"),
+        "event_type": message.get("event_type"),
+        "payload": message.get("payload"),
+        "metadata": {
+            "message_id": message.get("message_id"),
+            "timestamp": message.get("timestamp"),
+        },
+    }
+    faults = Faults()
+    faults.wrong_type("priority", message["priority"], "a string")
+    aside.put(Outcome.ENDPOINT_FAILED, dispatched, message_id_of(dispatched), faults)

@@ -21,9 +21,9 @@ def check(subject: Subject) -> Iterator[Finding]:
     pipelines = subject.conf.notification.pipelines
     if "meter" in pipelines:
         yield warning(
-            "A notification that one of Ceilometer's own meters cannot read comes back "
-            f"for ever, with its batch: say '{guard.NAME}' instead of 'meter' in "
-            "[notification] pipelines."
+            "A notification that one of Ceilometer's own meters cannot read, or whose "
+            "priority is no text, comes back for ever, with its batch: say "
+            f"'{guard.NAME}' instead of 'meter' in [notification] pipelines."
         )
     elif guard.NAME not in pipelines:
         yield failure(

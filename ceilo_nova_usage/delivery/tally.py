@@ -55,7 +55,8 @@ class Tally:
     for each reason its faults have. ``NOT_PUBLISHED`` and ``NOT_KEPT`` come on top,
     for those that a publisher, or the quarantine, then failed to take;
     ``METER_FAILED`` counts the failures of a meter, by its path, ``meters.NAME``;
-    ``ENDPOINT_FAILED`` what another's endpoint raised for, where it is guarded.
+    ``ENDPOINT_FAILED`` what another's endpoint, or oslo.messaging, raises for, where
+    that is guarded.
     ``began_at`` is when counting began, in seconds since 1970.
     """
 

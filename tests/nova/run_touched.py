@@ -156,7 +156,7 @@ class Runner:
             if path.parent not in there
         }
         # Functional tests wait most of the time: they begin before all others.
-        longest_first = sorted(
+        in_order = sorted(
             suites,
             key=lambda path: (
                 "functional" not in path.parts,
@@ -166,7 +166,7 @@ class Runner:
         with ThreadPoolExecutor(self.processes) as pool:
             results = pool.map(
                 lambda path: self._run_suite(path, suites[path], MODES[mode]),
-                longest_first,
+                in_order,
             )
             return sum(results, Result())
 

@@ -111,7 +111,7 @@ RAISED_FOR: Mapping[str, Callable[[Notification], None]] = {
 
 
 #: What oslo.messaging's own dispatcher raises for, before it asks an endpoint.
-PRIORITIES: Mapping[str, Callable[[Notification], None]] = {
+NO_PRIORITY: Mapping[str, Callable[[Notification], None]] = {
     "priority null": lambda notification: notification.update(priority=None),
     "priority a number": lambda notification: notification.update(priority=5),
     "priority a list": lambda notification: notification.update(priority=["INFO"]),
@@ -131,7 +131,7 @@ def raised_for(run: str) -> Iterator[Poison]:
 
 def of_no_priority(run: str) -> Iterator[Poison]:
     """Give a notification of each kind that oslo.messaging's dispatcher raises for."""
-    yield from _broken(run, len(PRIORITIES), PRIORITIES)
+    yield from _broken(run, len(NO_PRIORITY), NO_PRIORITY)
 
 
 def _broken(

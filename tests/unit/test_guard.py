@@ -19,18 +19,16 @@ from ceilometer.pipeline.sample import (
 from ceilometer.sample import TYPE_GAUGE, Sample
 from oslo_config import cfg
 from oslo_messaging import NotificationResult
-from oslo_messaging.notify.dispatcher import (
-    BatchNotificationDispatcher,
-    NotificationDispatcher,
-)
+from oslo_messaging.notify.dispatcher import BatchNotificationDispatcher
 
 from ceilo_nova_usage import deployment
 from ceilo_nova_usage.conf import GROUP
 from ceilo_nova_usage.delivery.quarantine import FILE_NAME
 from ceilo_nova_usage.errors import AgentRefused
+from tests.support.command import run
 from tests.support.deletes import deletes
 from tests.support.endpoints import counted
-from tests.support.poison import PRIORITIES, RAISED_FOR, of_no_priority, raised_for
+from tests.support.poison import NO_PRIORITY, RAISED_FOR, of_no_priority, raised_for
 
 NAMESPACE = "ceilometer.notification.pipeline"
 ENDPOINTS_RAISE = pytest.mark.skipif(
@@ -96,9 +94,9 @@ class Agent:
 @pytest.fixture(autouse=True)
 def _unguarded():
     """Leave the process afterwards as it was before an agent began."""
-    extract = NotificationDispatcher._extract_user_message
+    dispatch = BatchNotificationDispatcher.dispatch
     yield
-    NotificationDispatcher._extract_user_message = extract
+    BatchNotificationDispatcher.dispatch = dispatch
     gc.unfreeze()
 
 
@@ -213,7 +211,21 @@ def test_guarded_a_priority_that_is_no_text_is_kept(start, kept):
     assert {
         (fault["path"], fault["reason"]) for each in kept() for fault in each["faults"]
     } == {("priority", "wrong-type")}
-    assert counts["quarantined", "wrong-type"] == len(messages)
+    assert counts["endpoint-failed", "wrong-type"] == len(messages)
+
+
+def test_what_is_kept_for_its_priority_can_be_replayed(start, tmp_path):
+    """It comes to the samples that it would have come to with a priority."""
+    start("meter-guarded").handle(poison(of_no_priority))
+
+    replayed = run("replay", "-f", "json", tmp_path / "quarantine" / FILE_NAME)
+
+    assert replayed.status == 0
+    assert replayed.ids == sorted(
+        sample["id"]
+        for each in deletes("guard", len(NO_PRIORITY))
+        for sample in each.samples
+    )
 
 
 def test_who_keeps_a_priority_that_is_no_text(start, kept, tmp_path):
@@ -223,7 +235,7 @@ def test_who_keeps_a_priority_that_is_no_text(start, kept, tmp_path):
 
     agent.handle(poison(of_no_priority))
 
-    assert len(kept()) == len(PRIORITIES)
+    assert len(kept()) == len(NO_PRIORITY)
     assert not (tmp_path / "earlier" / FILE_NAME).exists()
 
 
@@ -325,7 +337,7 @@ def test_names_that_a_sender_makes_many_do_not_add_up(start, monkeypatch):
 
 @pytest.mark.parametrize("volume", [0, 1.5, True, "3", "many", None])
 def test_a_volume_is_taken_as_ceilometer_takes_it(start, volume):
-    """A number passes, what reads like one becomes one, and all else is dropped."""
+    """A number passes, so does what reads like one, and all else is dropped."""
     agents = [start("meter-guarded"), start("meter")]
     taken = []
     for agent in agents:
