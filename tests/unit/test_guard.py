@@ -25,6 +25,7 @@ from ceilo_nova_usage import deployment
 from ceilo_nova_usage.conf import GROUP
 from ceilo_nova_usage.delivery.quarantine import FILE_NAME
 from ceilo_nova_usage.errors import AgentRefused
+from tests.support import oracle
 from tests.support.command import run
 from tests.support.deletes import deletes
 from tests.support.endpoints import counted
@@ -162,7 +163,7 @@ def _endpoint(monkeypatch):
 
 def poison(kinds=raised_for):
     """What something raises for, Ceilometer's own meters mostly: one of each kind."""
-    bodies = [json.loads(each.body)["oslo.message"] for each in kinds("guard")]
+    bodies = [json.loads(each.body)["oslo.message"] for each in kinds("guarded from")]
     return [json.loads(body) for body in bodies]
 
 
@@ -228,15 +229,16 @@ def test_guarded_a_priority_that_is_no_text_is_kept(start, kept):
 
 def test_what_is_kept_for_its_priority_can_be_replayed(start, tmp_path):
     """It comes to the samples that it would have come to with a priority."""
-    start("meter-guarded").handle(poison(of_no_priority))
+    messages = poison(of_no_priority)
+    start("meter-guarded").handle(messages)
 
     replayed = run("replay", "-f", "json", tmp_path / "quarantine" / FILE_NAME)
 
     assert replayed.status == 0
     assert replayed.ids == sorted(
         sample["id"]
-        for each in deletes("guard", len(NO_PRIORITY))
-        for sample in each.samples
+        for each in messages
+        for sample in oracle.samples(oracle.dispatched(each))
     )
 
 
