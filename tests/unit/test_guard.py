@@ -96,9 +96,11 @@ class Agent:
 def _unguarded():
     """Leave the process afterwards as it was before an agent began."""
     dispatch = BatchNotificationDispatcher.dispatch
+    threshold = gc.get_threshold()
     yield
     BatchNotificationDispatcher.dispatch = dispatch
     gc.unfreeze()
+    gc.set_threshold(*threshold)
 
 
 @pytest.fixture(name="start")
@@ -366,6 +368,33 @@ def test_garbage_is_not_spared(start):
         start("meter-guarded")
 
         assert there() is None
+
+
+def test_a_batch_alone_does_not_make_the_collector_run(start):
+    """With Python's own threshold it runs many times in one."""
+    batch = [each.notification for each in deletes("guard a batch", 100)]
+    runs = []
+    agent = start("meter-guarded")
+    gc.collect()
+    gc.callbacks.append(lambda *_: runs.append(_))
+
+    try:
+        agent.handle(batch)
+    finally:
+        gc.callbacks.pop()
+
+    assert len(agent.published()) > len(batch)
+    assert runs == []
+
+
+@pytest.mark.parametrize("threshold", [0, 1_000_000])
+def test_a_collector_that_runs_less_often_is_left_alone(start, threshold):
+    """By 0 it is off: who wanted that does not want it back."""
+    gc.set_threshold(threshold)
+
+    start("meter-guarded")
+
+    assert gc.get_threshold()[0] == threshold
 
 
 def test_an_option_that_is_refused_ends_the_worker(start):
