@@ -153,14 +153,16 @@ def _collect_less_often() -> None:
 class _Guarded:
     """An endpoint that is handed one notification at a time, and cannot raise.
 
-    It has the filter and the priorities of the endpoint that it guards, for that is
-    what oslo.messaging looks for. Ceilometer's own go through a batch one by one too.
+    It has the priorities of the endpoint that it guards and, guarded too, its filter:
+    that is what oslo.messaging looks for. Ceilometer's own go through a batch one by
+    one too.
     """
 
     def __init__(self, endpoint: Any, aside: Aside) -> None:
         self._endpoint = endpoint
         self._aside = aside
-        self.filter_rule = getattr(endpoint, "filter_rule", None)
+        rule = getattr(endpoint, "filter_rule", None)
+        self.filter_rule = None if rule is None else _GuardedFilter(rule, self.keep)
         for priority in PRIORITIES:
             if (method := getattr(endpoint, priority, None)) is not None:
                 setattr(self, priority, functools.partial(self._each, method))
@@ -183,6 +185,11 @@ class _Guarded:
             # Whatever another's endpoint raises. Said and kept; not while the error
             # is handled: oslo.log adds its text to whatever is logged then.
             raised = type(error).__name__
+        self.keep(message, raised)
+        return None
+
+    def keep(self, message: Mapping[str, Any], raised: str) -> None:
+        """Say and keep what the endpoint, or its filter, raises for."""
         faults = Faults()
         kind = type(self._endpoint)
         faults.add(
@@ -193,4 +200,33 @@ class _Guarded:
         self._aside.put(
             Outcome.ENDPOINT_FAILED, message, message_id_of(message), faults
         )
-        return None
+
+
+class _GuardedFilter:
+    """A filter that matches nothing that it raises for, a payload of null for one."""
+
+    def __init__(
+        self, rule: Any, keep: Callable[[Mapping[str, Any], str], None]
+    ) -> None:
+        self._rule = rule
+        self._keep = keep
+
+    def match(
+        self, ctxt: Any, publisher_id: Any, event_type: Any, metadata: Any, payload: Any
+    ) -> bool:
+        """Tell whether the endpoint is to be handed a notification of these parts."""
+        try:
+            return bool(
+                self._rule.match(ctxt, publisher_id, event_type, metadata, payload)
+            )
+        except Exception as error:  # noqa: BLE001
+            raised = type(error).__name__
+        message = {
+            "ctxt": ctxt,
+            "publisher_id": publisher_id,
+            "event_type": event_type,
+            "payload": payload,
+            "metadata": metadata,
+        }
+        self._keep(message, raised)
+        return False

@@ -18,7 +18,7 @@ from ceilometer.pipeline.sample import (
 )
 from ceilometer.sample import TYPE_GAUGE, Sample
 from oslo_config import cfg
-from oslo_messaging import NotificationResult
+from oslo_messaging import NotificationFilter, NotificationResult
 from oslo_messaging.notify.dispatcher import BatchNotificationDispatcher
 
 from ceilo_nova_usage import deployment
@@ -147,6 +147,19 @@ def _kept(tmp_path):
         return [json.loads(line) for line in lines]
 
     return kept
+
+
+def of_active(handed):
+    """An endpoint that is to be handed what tells of active instances alone."""
+
+    class OfActive(SampleEndpoint):
+        filter_rule = NotificationFilter(payload={"state": "^active$"})
+
+        def process_notifications(self, priority, notifications):
+            """Note whose they are."""
+            handed.extend(each["payload"]["instance_id"] for each in notifications)
+
+    return OfActive
 
 
 @pytest.fixture(name="endpoint")
@@ -401,6 +414,31 @@ def test_an_option_that_is_refused_ends_the_worker(start):
     """As with the handlers: not an agent that guards less than it says."""
     with pytest.raises(AgentRefused):
         start("meter-guarded", baseline_since="soon")
+
+
+def test_unguarded_a_filter_that_raises_brings_the_batch_back(start, endpoint):
+    """It cannot look into a payload of null, and that leaves the dispatcher."""
+    endpoint(of_active([]))
+
+    with pytest.raises(TypeError):
+        start("meter").handle([*good(), good()[0] | {"payload": None}])
+
+
+def test_guarded_what_a_filter_raises_for_is_kept(start, endpoint, kept):
+    """The endpoint is handed what its filter lets through, and nothing comes back."""
+    handed = []
+    endpoint(of_active(handed))
+    agent = start("meter-guarded")
+    unread = good()[0] | {"payload": None, "message_id": "unread"}
+    stopped = good()[1] | {"payload": {"state": "stopped"}}
+
+    assert agent.handle([unread, stopped, good()[2]]) == 0
+
+    assert handed == [good()[2]["payload"]["instance_id"]]
+    (record,) = kept()
+    assert record["message_id"] == "unread"
+    assert [fault["reason"] for fault in record["faults"]] == ["endpoint-failed"]
+    assert record["faults"][0]["path"].endswith(".OfActive")
 
 
 def test_an_endpoint_that_asks_for_it_gets_its_batch_again(start, endpoint):
