@@ -3,8 +3,13 @@
 """The agent that unit tests feed."""
 
 import pytest
+from hypothesis import settings
 
 from tests.support.endpoints import Agent, configured
+
+# How long an example takes is the machine's affair.
+settings.register_profile("unhurried", settings(), deadline=None)
+settings.load_profile("unhurried")
 
 
 @pytest.fixture(name="agent_with")

@@ -8,8 +8,8 @@ that leaves the queue takes the place of one that was acknowledged.
 
 Beside ours and the endpoint that does nothing there is one that publishes as many
 samples, always the same: what the pipeline costs, whoever made them. All have the
-guarded one, as operators do, but for one that does nothing in Ceilometer's own: an
-agent that was not told of the guarded one.
+guarded one, as operators do, but for one that does nothing in Ceilometer's own: it
+lacks what the guarded one saves.
 """
 
 import contextlib
@@ -45,11 +45,11 @@ class Rival:
 
 
 NOTHING, READY = "does nothing", "ready samples"
-BEFORE = "does nothing, in meter"
+UNGUARDED = "does nothing, in meter"
 OURS, TO_A_FILE = "ours", "ours, to a file"
 RIVALS = {
     NOTHING: Rival(endpoint="Nothing"),
-    BEFORE: Rival(endpoint="Nothing", guarded=False),
+    UNGUARDED: Rival(endpoint="Nothing", guarded=False),
     READY: Rival(endpoint="Ready"),
     OURS: Rival(),
     TO_A_FILE: Rival(publisher="file:///dev/null?json"),
@@ -145,14 +145,17 @@ def _show(title: str, runs: dict[str, list[Run]]) -> None:
             f" one core busy to {busy:4.0%}",
             flush=True,
         )
-    wanted = f" (wanted: {WANTED})"
-    for against, told in ((NOTHING, wanted), (BEFORE, wanted), (READY, "")):
+    for against, wanted in (
+        (NOTHING, f" (wanted: {WANTED})"),
+        (UNGUARDED, ""),
+        (READY, ""),
+    ):
         if against not in runs:
             continue
         under, over = runs[against], runs[OURS]
         print(
             f"  ours has {_ratio(over, under, 'rate'):.2f} of the rate of "
-            f"{against!r}{told}, {_ratio(under, over, 'cpu'):.2f} by the processor",
+            f"{against!r}{wanted}, {_ratio(under, over, 'cpu'):.2f} by the processor",
             flush=True,
         )
 

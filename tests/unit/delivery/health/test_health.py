@@ -388,6 +388,7 @@ def test_the_command_needs_no_agent(health):
 
 def test_the_table_tells_moments_as_times(deployment, settings):
     """A reader is not given seconds since 1970 to work out."""
+    year = time.gmtime().tm_year
     TALLY.count("metered")
     Writer(settings).write()
 
@@ -398,8 +399,7 @@ def test_the_table_tells_moments_as_times(deployment, settings):
         for each in result.out.splitlines()
         if "last_notification" in each and "=metered" in each
     )
-    year = time.gmtime().tm_year
-    assert f" {year}-" in line
+    assert f" {year}-" in line or f" {year + 1}-01-01" in line
     assert "+00:00" in line
 
 
