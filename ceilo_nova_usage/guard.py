@@ -11,11 +11,14 @@ they cannot read, and so does oslo.messaging, for a priority that is no text.
 import functools
 import gc
 import logging
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import oslo_messaging
+from ceilometer.pipeline.base import PublishContext
 from ceilometer.pipeline.sample import (
+    SampleEndpoint,
     SamplePipeline,
     SamplePipelineManager,
     SampleSource,
@@ -87,17 +90,64 @@ class _Pipeline(SamplePipeline):  # type: ignore[misc]
 
     def publish_data(self, samples: Any) -> None:
         """Hand to the sink what the source has, and what has a number for a volume."""
+        self.sink.publish_samples(self.wanted(samples))
+
+    def wanted(self, samples: Any) -> list[Any]:
+        """Return what the source has, and what has a number for a volume."""
         if not isinstance(samples, list):
             samples = [samples]
         supports = self.source.supports
-        self.sink.publish_samples(
-            [
-                sample
-                for sample in samples
-                if supports[sample.name]
-                and (type(sample.volume) in _NUMBERS or self._validate_volume(sample))
-            ]
-        )
+        return [
+            sample
+            for sample in samples
+            if supports[sample.name]
+            and (type(sample.volume) in _NUMBERS or self._validate_volume(sample))
+        ]
+
+
+class _Together:
+    """A publisher that hands on what it gets in a batch as one, at the batch's end.
+
+    Ceilometer's endpoints publish the samples of one notification at a time, which
+    makes a publisher send as many requests as there are notifications.
+    """
+
+    def __init__(self, publisher: PublishContext) -> None:
+        self._publisher = publisher
+        # Several batches may be under way, a thread each.
+        self._batch = threading.local()
+
+    def __enter__(self) -> Callable[[Any], None]:
+        publish: Callable[[Any], None]
+        if self._held() is not None:
+            return self._hold
+        publish = self._publisher.__enter__()
+        return publish
+
+    def __exit__(self, *exc_info: object) -> None:
+        if self._held() is None:
+            self._publisher.__exit__(*exc_info)
+
+    def begin(self) -> None:
+        """Hold whatever this thread publishes from now on."""
+        self._batch.held = {}
+
+    def end(self) -> None:
+        """Hand it on."""
+        held, self._batch.held = self._batch.held, None
+        for pipeline, samples in held.items():
+            pipeline.sink.publish_samples(samples)
+            pipeline.flush()
+
+    def _held(self) -> dict[_Pipeline, list[Any]] | None:
+        held: dict[_Pipeline, list[Any]] | None = getattr(self._batch, "held", None)
+        return held
+
+    def _hold(self, samples: Any) -> None:
+        # All of a notification's or none: the second half may raise.
+        wanted = [(each, each.wanted(samples)) for each in self._publisher.pipelines]
+        for pipeline, those in wanted:
+            self._batch.held.setdefault(pipeline, []).extend(those)
 
 
 class GuardedMeterPipelineManager(SamplePipelineManager):  # type: ignore[misc]
@@ -157,12 +207,15 @@ class _Guarded:
 
     It has the priorities of the endpoint that it guards and, guarded too, its filter:
     that is what oslo.messaging looks for. Ceilometer's own go through a batch one by
-    one too.
+    one too; what they publish of it goes on at its end, as one.
     """
 
     def __init__(self, endpoint: Any, aside: Aside) -> None:
         self._endpoint = endpoint
         self._aside = aside
+        self._together: _Together | None = None
+        if isinstance(endpoint, SampleEndpoint):
+            self._together = endpoint.publisher = _Together(endpoint.publisher)
         rule = getattr(endpoint, "filter_rule", None)
         self.filter_rule = None if rule is None else _GuardedFilter(rule, self.keep)
         for priority in PRIORITIES:
@@ -175,7 +228,11 @@ class _Guarded:
     def _each(self, method: Callable[[_Messages], Any], messages: _Messages) -> Any:
         """Return REQUEUE if the endpoint asks for it by itself, else None."""
         requeue = oslo_messaging.NotificationResult.REQUEUE
+        if self._together is not None:
+            self._together.begin()
         results = [self._one(method, message) for message in messages]
+        if self._together is not None:
+            self._together.end()
         return requeue if requeue in results else None
 
     def _one(

@@ -8,6 +8,7 @@ that runs the tests.
 
 from __future__ import annotations
 
+import importlib.resources
 import os
 import shutil
 import subprocess
@@ -32,6 +33,10 @@ _MEMORY = Path("/dev/shm")
 _BYTES = 1 << 30
 _FILES = 1_000_000
 
+# What an operator changes to have the bulk requests.
+_ROOT = "root = gnocchi.rest.api.V1Controller"
+_BULK_ROOT = "root = ceilo_nova_usage.gnocchi_bulk.V1Controller"
+
 _GNOCCHI = """\
 [DEFAULT]
 coordination_url = file://{directory}/coordination
@@ -39,6 +44,7 @@ parallel_operations = 1
 verbose = false
 [api]
 auth_mode = basic
+paste_config = {paste}
 [indexer]
 url = {database}
 [storage]
@@ -84,7 +90,13 @@ class Gnocchi:
     """
 
     def __init__(
-        self, directory: Path, database: str, *, few: bool, workers: int = 2
+        self,
+        directory: Path,
+        database: str,
+        *,
+        few: bool,
+        bulk: bool = False,
+        workers: int = 2,
     ) -> None:
         memory = _MEMORY if few and _has_room() else None
         self._measures = Path(tempfile.mkdtemp(prefix="gnocchi-", dir=memory))
@@ -92,9 +104,14 @@ class Gnocchi:
         self._config = directory / "gnocchi.conf"
         self._config.write_text(
             _GNOCCHI.format(
-                directory=directory, measures=self._measures, database=database
+                directory=directory,
+                measures=self._measures,
+                database=database,
+                paste=directory / "api-paste.ini",
             )
         )
+        self._paste = directory / "api-paste.ini"
+        self.set_bulk(bulk)
         gunicorn = directory / "gunicorn.conf.py"
         gunicorn.write_text(
             _GUNICORN.format(config=str(self._config), port=self.port, workers=workers)
@@ -139,6 +156,13 @@ class Gnocchi:
         self.metricd.stop()
         self.api.stop()
         shutil.rmtree(self._measures)
+
+    def set_bulk(self, bulk: bool) -> None:
+        """Have the API, when it starts, have our bulk requests or not."""
+        own = importlib.resources.files("gnocchi.rest") / "api-paste.ini"
+        text = own.read_text()
+        assert _ROOT in text
+        self._paste.write_text(text.replace(_ROOT, _BULK_ROOT) if bulk else text)
 
     def start_api(self) -> None:
         """Start the API, and wait until it answers."""

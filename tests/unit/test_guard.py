@@ -4,6 +4,7 @@
 
 import gc
 import json
+import threading
 import weakref
 from contextlib import contextmanager
 from importlib import metadata
@@ -84,6 +85,12 @@ class Agent:
         (pipeline,) = self._pipelines
         (publisher,) = pipeline.sink.publishers
         return publisher.samples
+
+    def requests(self):
+        """How often the publisher was called."""
+        (pipeline,) = self._pipelines
+        (publisher,) = pipeline.sink.publishers
+        return publisher.calls
 
     def published(self):
         """The ids of our samples, in order."""
@@ -477,3 +484,117 @@ def test_other_priorities_stay_as_they_are(start, endpoint):
     assert agent.handle(good()) == 0
 
     assert taken == [1] * len(GOOD)
+
+
+def sample(name, number):
+    """A sample of a meter."""
+    return Sample(
+        name, TYPE_GAUGE, "", number, None, None, "resource", "2026-01-01T00:00:00", {}
+    )
+
+
+def publishing(samples, meanwhile=lambda message: None):
+    """An endpoint that publishes samples of each notification, by its number."""
+
+    class Publishing(SampleEndpoint):
+        def process_notifications(self, priority, notifications):
+            """Publish, as Ceilometer's own do."""
+            for message in notifications:
+                meanwhile(message)
+                with self.publisher as publish:
+                    publish(samples(message["payload"]["number"]))
+
+    return Publishing
+
+
+def numbered(*numbers):
+    """Notifications of anything."""
+    return [
+        {
+            "message_id": f"message-{number}",
+            "publisher_id": "host",
+            "event_type": "anything",
+            "priority": "info",
+            "payload": {"number": number},
+            "timestamp": "2026-01-01 00:00:00",
+        }
+        for number in numbers
+    ]
+
+
+def test_what_a_batch_comes_to_is_published_at_once(start, endpoint):
+    """Ceilometer publishes the samples of each notification; guarded, of a batch."""
+    endpoint(publishing(lambda number: [sample("a", number), sample("b", number)]))
+    guarded, unguarded = start("meter-guarded", ("a",)), start("meter", ("a",))
+
+    for agent in (guarded, unguarded):
+        assert agent.handle(numbered(1, 2, 3)) == agent.handle(numbered(4)) == 0
+        assert [each.volume for each in agent.samples()] == [1, 2, 3, 4]
+
+    assert (guarded.requests(), unguarded.requests()) == (2, 4)
+
+
+def test_what_cannot_be_published_holds_up_no_other(start, endpoint, kept):
+    """Of a notification with a sample that nothing can be said of none is published."""
+    endpoint(
+        publishing(
+            lambda number: [sample("a", number), sample([] if number == 2 else "b", 0)]
+        )
+    )
+    agent = start("meter-guarded")
+
+    assert agent.handle(numbered(1, 2, 3)) == 0
+
+    assert [each.volume for each in agent.samples() if each.name == "a"] == [1, 3]
+    assert [each["message_id"] for each in kept()] == ["message-2"]
+
+
+def test_batches_at_the_same_time_are_published_apart(start, endpoint):
+    """A thread that is in the middle of its batch publishes nothing of another's."""
+    both = threading.Barrier(2)
+    endpoint(
+        publishing(
+            lambda number: [sample("a", number)],
+            lambda message: both.wait(30),
+        )
+    )
+    agent = start("meter-guarded")
+    batches = [numbered(1, 2, 3), numbered(4, 5, 6)]
+
+    threads = [threading.Thread(target=agent.handle, args=(each,)) for each in batches]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join(30)
+
+    assert agent.requests() == 2
+    volumes = [each.volume for each in agent.samples()]
+    assert sorted([volumes[:3], volumes[3:]]) == [[1, 2, 3], [4, 5, 6]]
+
+
+def test_what_is_published_outside_of_a_batch_goes_at_once(start, endpoint):
+    """An endpoint may publish whenever it likes, from a thread of its own."""
+    threads = []
+
+    def later(message):
+        threads.append(threading.Thread(target=own, args=(endpoints[0],)))
+        threads[-1].start()
+        threads[-1].join(30)
+
+    def own(made):
+        with made.publisher as publish:
+            publish([sample("a", 7)])
+
+    endpoints = []
+
+    class Made(publishing(lambda number: [sample("a", number)], later)):
+        def __init__(self, *args):
+            super().__init__(*args)
+            endpoints.append(self)
+
+    endpoint(Made)
+    agent = start("meter-guarded")
+
+    agent.handle(numbered(1))
+
+    assert [each.volume for each in agent.samples()] == [7, 1]

@@ -16,6 +16,7 @@ __all__ = [
     "Found",
     "Gnocchi",
     "Gone",
+    "Metrics",
     "Refused",
     "Unavailable",
     "UnknownResources",
@@ -24,6 +25,13 @@ __all__ = [
 
 # A resource as Gnocchi gives it.
 Found = Mapping[str, Any]
+# The ids of a resource's metrics, by name.
+Metrics = Mapping[str, str]
+
+# Where the API has the requests of ``ceilo_nova_usage.gnocchi_bulk``, if it has them.
+_BULK = "nova_usage"
+# Or an error is a page.
+_HEADERS = {"Accept": "application/json"}
 
 # Gnocchi gives at most 1000 resources a page, unless it is told otherwise.
 _IDS = 500
@@ -117,6 +125,50 @@ class Gnocchi:
             except exceptions.ResourceAlreadyExists as error:
                 raise Exists(str(error)) from error
             return created
+
+    def has_bulk(self) -> bool:
+        """Return whether the API has the requests of ``ceilo_nova_usage.gnocchi_bulk``.
+
+        Its own page lists what it has.
+        """
+        with _answers():
+            page = self._client().api.get("v1/", headers=_HEADERS).json()
+            return any(link.get("rel") == _BULK for link in page["links"])
+
+    def create_all(
+        self, resources: Mapping[str, Sequence[Mapping[str, Any]]]
+    ) -> dict[str, Metrics]:
+        """Create resources, by type, with metrics and measures: all of them or none.
+
+        Return the ids of their metrics, by the ids that the resources were made with.
+
+        :raises Exists: where one of them does
+        """
+        return self._post_bulk("resources", resources)
+
+    def create_metrics(
+        self, metrics: Mapping[str, Mapping[str, Any]]
+    ) -> dict[str, Metrics]:
+        """Create metrics of resources that exist, with measures: all of them or none.
+
+        Return the ids of the metrics, as :meth:`create_all` does.
+
+        :raises Exists: where one of them does
+        """
+        return self._post_bulk("metrics", metrics)
+
+    def _post_bulk(self, name: str, body: Mapping[str, Any]) -> dict[str, Metrics]:
+        _sendable(body)
+        with _answers():
+            try:
+                made = self._client().api.post(
+                    f"v1/{_BULK}/{name}", json=body, headers=_HEADERS
+                )
+            except exceptions.Conflict as error:
+                raise Exists(str(error)) from error
+            return {
+                each["original_resource_id"]: each["metrics"] for each in made.json()
+            }
 
     def update(
         self, resource_type: str, resource_id: str, changes: Mapping[str, Any]

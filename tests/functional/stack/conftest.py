@@ -13,10 +13,17 @@ FIGURES = pytest.StashKey[list[str]]()
 STACK = pytest.StashKey[Stack]()
 
 
+def pytest_addoption(parser):
+    """Have another Gnocchi."""
+    parser.addoption(
+        "--bulk", action="store_true", help="Gnocchi's API has our bulk requests"
+    )
+
+
 @pytest.fixture(name="running_stack", scope="session")
 def _running_stack(request, figures):
     begun = time.monotonic()
-    with Stack() as stack:
+    with Stack(bulk=request.config.option.bulk) as stack:
         took = ", ".join(f"{name} {spent:.1f}" for name, spent in stack.took.items())
         figures.append(f"the stack is up in {time.monotonic() - begun:.1f} s ({took})")
         request.config.stash[STACK] = stack
@@ -58,6 +65,9 @@ def pytest_terminal_summary(terminalreporter, config):
     """Show what was measured."""
     figures = config.stash.get(FIGURES, [])
     if figures:
-        terminalreporter.section(f"measured on the running stack, 1/{DIVISOR} of it")
+        bulk = ", with bulk requests" if config.option.bulk else ""
+        terminalreporter.section(
+            f"measured on the running stack{bulk}, 1/{DIVISOR} of it"
+        )
     for line in figures:
         terminalreporter.write_line(line)

@@ -45,13 +45,16 @@ class Stack(Lasting):
     :ivar rabbitmq: stop it and start it; durable queues outlive that
     :ivar postgresql: ``postgresql.server`` is the process
     :ivar gnocchi: ``gnocchi.api`` and ``gnocchi.metricd`` are processes
+    :param bulk: whether Gnocchi's API has the bulk requests
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, bulk: bool = False) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="stack-"))
         self.rabbitmq = RabbitMQ()
         self.postgresql = PostgreSQL()
-        self.gnocchi = Gnocchi(self.directory, self.postgresql.url, few=DIVISOR > 1)
+        self.gnocchi = Gnocchi(
+            self.directory, self.postgresql.url, few=DIVISOR > 1, bulk=bulk
+        )
         #: How long each step of the start took, in seconds.
         self.took: dict[str, float] = {}
         self._agents: list[Agent] = []
@@ -73,6 +76,12 @@ class Stack(Lasting):
             step()
             self.took[name] = time.monotonic() - begun
         self.gnocchi.client().archive_policy.create(_EXACT)
+
+    def set_bulk(self, bulk: bool) -> None:
+        """Have Gnocchi's API with our bulk requests, or as it is."""
+        self.gnocchi.api.stop()
+        self.gnocchi.set_bulk(bulk)
+        self._start_gnocchi()
 
     def restore(self) -> None:
         """Start whatever a test left stopped."""

@@ -125,7 +125,9 @@ class Cells:
         host = self._stack.host()
         marks = host.directory / "samples", host.directory / "events"
         url = self._stack.publisher(scheme)
-        with _agent(self._stack, host, url, marks, batch, work) as agent:
+        with _agent(
+            self._stack, host, url, marks, batch, work, scheme == OURS
+        ) as agent:
             wait_until(lambda: self._feed.bus.ready() < number, "the agent begins")
             servers = (
                 self._stack.gnocchi.api,
@@ -264,7 +266,13 @@ def _show(title: str, cells: Sequence[Cell], against: Sequence[Cell]) -> None:
 
 @contextlib.contextmanager
 def _agent(
-    stack: Stack, host: Host, url: str, marks: Sequence[Path], batch: int, work: Work
+    stack: Stack,
+    host: Host,
+    url: str,
+    marks: Sequence[Path],
+    batch: int,
+    work: Work,
+    guarded: bool,
 ) -> Iterator[Agent]:
     """Run an agent that notes, in files, what its publishers were done with when."""
     samples, events = ([url, f"null://{mark}"] for mark in marks)
@@ -272,6 +280,7 @@ def _agent(
         "agent",
         samples,
         event_publishers=events if work.events else (),
+        guarded=guarded,
         notification={"batch_size": batch},
         oslo_messaging_rabbit={"rabbit_qos_prefetch_count": max(200, 2 * batch)},
     )

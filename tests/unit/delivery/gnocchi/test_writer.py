@@ -5,11 +5,17 @@
 import datetime
 import logging
 import threading
+import time
 
 import pytest
 
 from ceilo_nova_usage.delivery.bounded_log import BoundedLog
-from ceilo_nova_usage.delivery.gnocchi.api import Exists, Refused, Unavailable
+from ceilo_nova_usage.delivery.gnocchi.api import (
+    Exists,
+    Failed,
+    Refused,
+    Unavailable,
+)
 from ceilo_nova_usage.delivery.gnocchi.ends import InstanceType
 from ceilo_nova_usage.delivery.gnocchi.resources import END_MARGIN, Resource
 from ceilo_nova_usage.delivery.gnocchi.writer import Writer
@@ -39,6 +45,10 @@ class Gnocchi:
         self.measured = set()
         self.requests = []
         self.by_id = []
+
+    def has_bulk(self):
+        """It has Gnocchi's own requests only."""
+        return False
 
     def find(self, resource_type, ids):
         """Return those that are there."""
@@ -102,10 +112,10 @@ def resources(number):
     ]
 
 
-def writer(gnocchi):
+def writer(gnocchi, clock=time.monotonic):
     """A writer to it."""
     log = BoundedLog(logging.getLogger(__name__), 60)
-    return Writer(gnocchi, NoEnds(), InstanceType([]), WINDOW, log)
+    return Writer(gnocchi, NoEnds(), InstanceType([]), WINDOW, log, clock)
 
 
 def test_resources_are_made_at_the_same_time():
@@ -294,3 +304,205 @@ def test_one_of_several_requests_finds_nobody():
 
     with pytest.raises(Unavailable, match="no connection"):
         writer(Knowing(take)).write(resources(1500))
+
+
+class Bulk(Gnocchi):
+    """A Gnocchi with bulk requests; ``make`` may raise what they end with."""
+
+    def __init__(self, make=lambda resource_ids: None):
+        super().__init__()
+        self._make = make
+        self.asked = 0
+        self.made = []
+        self.completed = []
+
+    def has_bulk(self):
+        """It has."""
+        self.asked += 1
+        return True
+
+    def create_all(self, by_type):
+        """Make resources, their metrics and what is measured of these."""
+        resources = [each for those in by_type.values() for each in those]
+        self._make({each["id"] for each in resources})
+        self.made.append(len(resources))
+        for each in resources:
+            assert all(metric["measures"] for metric in each["metrics"].values())
+            self.has[each["id"]] = {
+                "metrics": _ids(each["id"], each["metrics"]),
+                "ended_at": each.get("ended_at"),
+            }
+            self.measured.add(each["id"])
+        return {each["id"]: _ids(each["id"], each["metrics"]) for each in resources}
+
+    def create_metrics(self, metrics):
+        """Make metrics of resources that exist, and what is measured of these."""
+        self._make(set(metrics))
+        self.completed.append(len(metrics))
+        self.measured |= set(metrics)
+        for resource_id, those in metrics.items():
+            self.has[resource_id]["metrics"] |= _ids(resource_id, those)
+        return {each: _ids(each, those) for each, those in metrics.items()}
+
+
+@pytest.mark.parametrize(
+    ("number", "requests"), [(1, [1]), (125, [125]), (500, [125] * 4)]
+)
+def test_resources_are_made_by_bulk_requests(number, requests):
+    """With their measures: nothing else is sent, and their metrics are known then."""
+    gnocchi = Bulk()
+    to_it = writer(gnocchi)
+
+    assert to_it.write(resources(number)) == {}
+
+    assert gnocchi.made == requests
+    assert len(gnocchi.measured) == number
+    assert gnocchi.by_id == gnocchi.requests == []
+    gnocchi.looked_up.clear()
+
+    assert to_it.write(resources(number)) == {}
+
+    assert gnocchi.looked_up == []
+    assert gnocchi.by_id == [number]
+
+
+def test_one_that_is_made_ended_by_a_bulk_request():
+    """Its end goes with it, and it is looked at again when a late measure comes."""
+    gnocchi = Bulk()
+    to_it = writer(gnocchi)
+    (last,) = resources(1)
+    last.latest, last.end = END - END_MARGIN, END
+
+    assert to_it.write([last]) == {}
+
+    assert gnocchi.has["disk-0"]["ended_at"] == END.isoformat()
+    gnocchi.looked_up.clear()
+    to_it.write(resources(1))
+    assert gnocchi.looked_up == ["disk-0"]
+
+
+@pytest.mark.parametrize("answer", [Refused("one is wrong"), Exists("one is there")])
+def test_a_bulk_request_that_is_refused_is_made_one_by_one(answer):
+    """No resource suffers for another one's sake; the next are made in bulk again."""
+
+    def make(resource_ids):
+        if "disk-0" in resource_ids:
+            raise answer
+
+    gnocchi = Bulk(make)
+    to_it = writer(gnocchi)
+
+    assert to_it.write(resources(200)) == {}
+
+    assert gnocchi.made == [100]
+    assert gnocchi.by_id == [100]
+    assert len(gnocchi.has) == len(gnocchi.measured) == 200
+    to_it.write(
+        [each for each in resources(202) if each.id in {"disk-200", "disk-201"}]
+    )
+    assert gnocchi.made == [100, 2]
+
+
+def test_bulk_requests_that_fall_over_are_left_alone(caplog):
+    """They are said to fail, once, and tried again after ten minutes."""
+    now = [0.0]
+    broken = [Failed("HTTP 500")]
+
+    def make(resource_ids):
+        if broken:
+            raise broken[0]
+
+    gnocchi = Bulk(make)
+    to_it = writer(gnocchi, lambda: now[0])
+
+    assert to_it.write(resources(2)) == {}
+    assert (gnocchi.made, gnocchi.by_id) == ([], [2])
+    assert [each.levelname for each in caplog.records] == ["ERROR"]
+    assert "HTTP 500" in caplog.text
+
+    broken.clear()
+    now[0] = 599.0
+    to_it.write(resources(4)[2:])
+    assert gnocchi.made == []
+    now[0] = 600.0
+    to_it.write(resources(6)[4:])
+    assert gnocchi.made == [2]
+
+
+def test_gnocchi_goes_away_under_a_bulk_request():
+    """The caller is told, and keeps all."""
+
+    def make(resource_ids):
+        raise Unavailable("no connection")
+
+    with pytest.raises(Unavailable, match="no connection"):
+        writer(Bulk(make)).write(resources(2))
+
+
+def test_what_gnocchi_has_is_asked_seldom():
+    """Once in ten minutes, however many are made."""
+    now = [0.0]
+    gnocchi = Bulk()
+    to_it = writer(gnocchi, lambda: now[0])
+    for number in range(5):
+        to_it.write(resources(number + 1)[number:])
+    assert gnocchi.asked == 1
+
+    now[0] = 600.0
+    to_it.write(resources(6)[5:])
+
+    assert gnocchi.asked == 2
+
+
+def test_gnocchi_does_not_say_what_it_has():
+    """Its own requests do; it is asked again a minute later."""
+    now = [0.0]
+
+    class Silent(Bulk):
+        def has_bulk(self):
+            super().has_bulk()
+            raise Unavailable("no JSON")
+
+    gnocchi = Silent()
+    to_it = writer(gnocchi, lambda: now[0])
+
+    assert to_it.write(resources(2)) == {}
+
+    assert (gnocchi.asked, gnocchi.made, gnocchi.by_id) == (1, [], [2])
+    now[0] = 60.0
+    to_it.write(resources(4)[2:])
+    assert gnocchi.asked == 2
+
+
+def test_metrics_that_a_resource_lacks_are_made_by_a_bulk_request():
+    """With their measures, and they are known then."""
+    gnocchi = Bulk()
+    gnocchi.has = {each.id: {"metrics": {}, "ended_at": None} for each in resources(20)}
+    to_it = writer(gnocchi)
+
+    assert to_it.write(resources(20)) == {}
+
+    assert gnocchi.completed == [20]
+    assert gnocchi.requests == gnocchi.by_id == []
+    assert len(gnocchi.measured) == 20
+    gnocchi.looked_up.clear()
+
+    assert to_it.write(resources(20)) == {}
+
+    assert gnocchi.looked_up == []
+    assert gnocchi.by_id == [20]
+
+
+def test_metrics_that_a_bulk_request_does_not_make():
+    """Gnocchi's own request does: somebody else was first, or one of them is wrong."""
+
+    def make(resource_ids):
+        raise Exists("one of them is there")
+
+    gnocchi = Bulk(make)
+    gnocchi.has = {each.id: {"metrics": {}, "ended_at": None} for each in resources(20)}
+
+    assert writer(gnocchi).write(resources(20)) == {}
+
+    assert gnocchi.requests == [20]
+    assert len(gnocchi.measured) == 20
