@@ -72,6 +72,8 @@ keepalive = 30
 timeout = 120
 graceful_timeout = 10
 control_socket_disable = True
+accesslog = {accesses!r}
+access_log_format = "%(m)s %(U)s %(s)s"
 """
 
 
@@ -112,9 +114,15 @@ class Gnocchi:
         )
         self._paste = directory / "api-paste.ini"
         self.set_bulk(bulk)
+        self._accesses = directory / "gnocchi-access.log"
         gunicorn = directory / "gunicorn.conf.py"
         gunicorn.write_text(
-            _GUNICORN.format(config=str(self._config), port=self.port, workers=workers)
+            _GUNICORN.format(
+                config=str(self._config),
+                port=self.port,
+                workers=workers,
+                accesses=str(self._accesses),
+            )
         )
         self.api = Server(
             "gnocchi-api",
@@ -168,6 +176,10 @@ class Gnocchi:
         """Start the API, and wait until it answers."""
         self.api.start()
         wait_until(self._answers, f"Gnocchi's API answers\n{self.api.tail()}")
+
+    def requests(self) -> list[str]:
+        """What the API was asked: method, path below its version, and status."""
+        return self._accesses.read_text().splitlines()
 
     def wait_until_processed(self, *, timeout: float = 600.0) -> float:
         """Wait until metricd has taken in every measure; return the seconds it took."""

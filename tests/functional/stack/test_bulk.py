@@ -7,6 +7,7 @@ import uuid
 import pytest
 import requests
 
+from ceilo_nova_usage.gnocchi_bulk import PATH
 from tests.functional.stack.delivery import Delivery
 from tests.functional.stack.stack import EXACT
 from tests.support.gnocchi_server import USER
@@ -39,7 +40,7 @@ def _post(bulk):
 
     def post(name, body, user=USER):
         answer = requests.post(
-            f"{bulk.url}/v1/nova_usage/{name}",
+            f"{bulk.url}/v1/{PATH}/{name}",
             json=body,
             auth=(user, ""),
             headers={"Accept": "application/json"},
@@ -268,24 +269,34 @@ def test_all_else_of_the_api_is_as_it_was(bulk):
     """Its own page lists what it has: ours, and all that is there without."""
     page = requests.get(f"{bulk.url}/v1/", auth=(USER, ""), timeout=30).json()
     names = {link["rel"] for link in page["links"]}
-    assert names >= {"self", "archive_policy", "metric", "resource", "nova_usage"}
+    assert names >= {"self", "archive_policy", "metric", "resource", PATH}
     instance = an_instance()
     made = bulk.client().resource.create("instance", instance)
     assert made["original_resource_id"] == instance["id"]
 
 
 def test_the_publisher_uses_them(bulk, running_stack, run, figures):
-    """The same deletes come to the same measures, and Gnocchi is asked less."""
-    delivery = Delivery(running_stack, run, 20)
-    before = bulk.api.cpu_seconds
+    """While they are there: all comes to Gnocchi, with them and after them."""
+    delivery = Delivery(running_stack, run, 40)
+    asked = {}
     with running_stack.agents(delivery.configure()):
-        delivery.publish(delivery.sent)
-        delivery.wait_until_arrived()
+        for there, part in zip((True, False), delivery.parts(2), strict=True):
+            running_stack.set_bulk(there)
+            before = len(bulk.requests())
+            delivery.publish(part)
+            delivery.wait_until_arrived()
+            asked[there] = bulk.requests()[before:]
+    running_stack.set_bulk(True)
 
-    spent = bulk.api.cpu_seconds - before
     comparison = delivery.compare()
     assert comparison.exact, comparison
+    made = f"POST /{PATH}/resources 201"
+    singly = "POST /resource/instance 201"
+    assert made in asked[True]
+    assert singly not in asked[True]
+    assert made not in asked[False]
+    assert asked[False].count(singly) == len(delivery.sent) / 2
     figures.append(
-        f"bulk requests: {len(delivery.sent)} deletes, {spent:.1f} s of Gnocchi's "
-        f"processor, {comparison}"
+        f"{len(delivery.sent)} deletes, half of them with bulk requests: "
+        f"{len(asked[True])} and {len(asked[False])} requests, {comparison}"
     )

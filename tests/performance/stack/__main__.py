@@ -31,21 +31,31 @@ def _memory(stack: Stack) -> None:
 
 
 def _gnocchi(stack: Stack) -> None:
-    def measure(work: gnocchi.Work, stock: tuple[int, ...], *ours: int) -> None:
-        gnocchi.measure(stack, work, number, rounds=rounds, stock=stock, ours=ours)
+    def measure(work: gnocchi.Work, *rivals: gnocchi.Rival) -> None:
+        gnocchi.measure(stack, work, number, rounds=rounds, rivals=rivals)
+
+    def stock(batch: int = 1) -> gnocchi.Rival:
+        return gnocchi.Rival(scheme=gnocchi.STOCK, batch=batch)
+
+    def ours(batch: int, *, bulk: bool = False) -> gnocchi.Rival:
+        return gnocchi.Rival(scheme=gnocchi.OURS, batch=batch, bulk=bulk)
 
     number, rounds = scaled(100, least=12), 1 if SHORT else 3
     stack.gnocchi.metricd.stop()
     if SHORT:
-        measure(gnocchi.UNSEEN_WITH_EVENTS, (1,), number)
-        measure(gnocchi.KNOWN, (1,), number)
+        measure(gnocchi.UNSEEN_WITH_EVENTS, stock(), ours(number, bulk=True))
+        measure(gnocchi.KNOWN, stock(), ours(number))
         return
-    measure(gnocchi.KNOWN, (1, 100), 1, 10, 100, 500)
-    measure(gnocchi.UNSEEN, (1, 100), 1, 100)
-    measure(gnocchi.UNSEEN_WITH_EVENTS, (1,), 100)
-    measure(gnocchi.KNOWN_WITH_EVENTS, (1,), 100)
+    measure(
+        gnocchi.KNOWN, stock(), stock(100), *(ours(each) for each in (1, 10, 100, 500))
+    )
+    bulk = [ours(each, bulk=True) for each in (1, 10, 100)]
+    measure(gnocchi.UNSEEN, stock(), stock(100), ours(1), ours(100), *bulk)
+    measure(gnocchi.UNSEEN_WITH_EVENTS, stock(), ours(100), ours(100, bulk=True))
+    measure(gnocchi.KNOWN_WITH_EVENTS, stock(), ours(100), ours(100, bulk=True))
     stack.gnocchi.metricd.start()
-    measure(gnocchi.KNOWN, (1,), 100)
+    measure(gnocchi.KNOWN, stock(), ours(100))
+    measure(gnocchi.UNSEEN, stock(), ours(100, bulk=True))
     stack.gnocchi.metricd.stop()
 
 

@@ -77,6 +77,22 @@ class Cell:
     agent: float
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Rival:
+    """A publisher, the agent's batches, and whether Gnocchi has our bulk requests.
+
+    Ours has the pipeline that goes with it, Ceilometer's its own.
+    """
+
+    scheme: str
+    batch: int
+    bulk: bool = False
+
+    def __str__(self) -> str:
+        bulk = ", bulk" if self.bulk else ""
+        return f"{self.scheme} batch_size {self.batch}{bulk}"
+
+
 UNSEEN = Work(title="unseen instances", notification=Instance.versioned, samples=33)
 UNSEEN_WITH_EVENTS = Work(
     title="unseen instances, with events",
@@ -102,14 +118,15 @@ class Cells:
         self._feed = feed
         self._begun = datetime.datetime.now(datetime.UTC)
         self._number = 0
+        self._bulk: bool | None = None
 
     def make_known(self, work: Work, number: int) -> None:
         """Have Gnocchi know so many instances, with all their metrics."""
         audit = load.legacy_exists if work.events else load.exists
         work = dataclasses.replace(work, notification=audit, events=False)
-        self.run(OURS, 100, number, work)
+        self.run(Rival(scheme=OURS, batch=100), number, work)
 
-    def run(self, scheme: str, batch: int, number: int, work: Work) -> Cell:
+    def run(self, rival: Rival, number: int, work: Work) -> Cell:
         """Run one."""
         self._number += 1
         run = "known" if work.known else f"cell {self._number} {time.time_ns()}"
@@ -124,10 +141,10 @@ class Cells:
         )
         host = self._stack.host()
         marks = host.directory / "samples", host.directory / "events"
-        url = self._stack.publisher(scheme)
-        with _agent(
-            self._stack, host, url, marks, batch, work, scheme == OURS
-        ) as agent:
+        if self._bulk != rival.bulk:
+            self._stack.set_bulk(rival.bulk)
+            self._bulk = rival.bulk
+        with _agent(self._stack, host, rival, marks, work) as agent:
             wait_until(lambda: self._feed.bus.ready() < number, "the agent begins")
             servers = (
                 self._stack.gnocchi.api,
@@ -142,7 +159,7 @@ class Cells:
                 timeout=900,
             )
             ended = max(map(_last, marks))
-            if scheme == OURS:
+            if rival.scheme == OURS:
                 spool = Spool(host.spool, max_bytes=_SPOOL_BYTES)
                 ended += wait_until(lambda: not _due(spool), "the ends are seen to")
                 assert spool.is_empty()
@@ -164,28 +181,25 @@ def measure(
     number: int,
     *,
     rounds: int,
-    stock: Sequence[int],
-    ours: Sequence[int],
+    rivals: Sequence[Rival],
 ) -> None:
-    """Measure cells of so many instances in turns, by batch size, and print them.
+    """Measure rivals with so many instances in turns, and print what they came to.
 
     :param number: of instances a cell; a batch's where that is more
-    :param stock: Ceilometer's batch sizes; the first is what all is compared with
-    :param ours: our publisher's
+    :param rivals: the first is what all are compared with
     """
     with load.Feed(stack.rabbitmq.url) as feed:
         cells = Cells(stack, feed)
         if work.known:
-            cells.make_known(work, max(number, *ours))
-        rivals = [(STOCK, each) for each in stock] + [(OURS, each) for each in ours]
+            cells.make_known(work, max(number, *(each.batch for each in rivals)))
         found: dict[str, list[Cell]] = {}
         for _ in range(rounds):
-            for scheme, batch in rivals:
-                cell = cells.run(scheme, batch, max(number, batch), work)
-                found.setdefault(f"{scheme} batch_size {batch}", []).append(cell)
+            for rival in rivals:
+                cell = cells.run(rival, max(number, rival.batch), work)
+                found.setdefault(str(rival), []).append(cell)
             if not work.known:
                 cell = _least(stack, number)
-                found.setdefault("the requests alone", []).append(cell)
+                found.setdefault("single requests alone", []).append(cell)
     metricd = "runs" if stack.gnocchi.metricd.running else "stands"
     print(f"{work.title}, {rounds} times {number} or a batch, metricd {metricd}")
     for title, those in found.items():
@@ -266,23 +280,18 @@ def _show(title: str, cells: Sequence[Cell], against: Sequence[Cell]) -> None:
 
 @contextlib.contextmanager
 def _agent(
-    stack: Stack,
-    host: Host,
-    url: str,
-    marks: Sequence[Path],
-    batch: int,
-    work: Work,
-    guarded: bool,
+    stack: Stack, host: Host, rival: Rival, marks: Sequence[Path], work: Work
 ) -> Iterator[Agent]:
     """Run an agent that notes, in files, what its publishers were done with when."""
+    url = stack.publisher(rival.scheme)
     samples, events = ([url, f"null://{mark}"] for mark in marks)
     config = host.configure(
         "agent",
         samples,
         event_publishers=events if work.events else (),
-        guarded=guarded,
-        notification={"batch_size": batch},
-        oslo_messaging_rabbit={"rabbit_qos_prefetch_count": max(200, 2 * batch)},
+        guarded=rival.scheme == OURS,
+        notification={"batch_size": rival.batch},
+        oslo_messaging_rabbit={"rabbit_qos_prefetch_count": max(200, 2 * rival.batch)},
     )
     agent = stack.agent(config)
     with plugins.installed():
