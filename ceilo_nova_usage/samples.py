@@ -3,7 +3,7 @@
 """From readings to Ceilometer's samples."""
 
 import datetime
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from ceilometer.sample import TYPE_CUMULATIVE, Sample
 
@@ -11,7 +11,18 @@ from ceilo_nova_usage.identity import Instance
 from ceilo_nova_usage.meters.meter import Family, ResourceReadings
 from ceilo_nova_usage.usage import InstanceUsage
 
-__all__ = ["to_samples", "to_zeros"]
+__all__ = ["Metered", "to_samples", "to_zeros"]
+
+
+class Metered(list[Sample]):
+    """Samples of meters that are among ``names``, all of whose volumes are numbers.
+
+    A pipeline that has all these meters need not look at each sample.
+    """
+
+    def __init__(self, names: Collection[str]) -> None:
+        super().__init__()
+        self.names = names
 
 
 def to_samples(

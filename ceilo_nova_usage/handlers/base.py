@@ -4,7 +4,7 @@
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
@@ -22,7 +22,7 @@ from ceilo_nova_usage.errors import Faults, InvalidNotification, Reason
 from ceilo_nova_usage.meters import table
 from ceilo_nova_usage.notification import Notification, message_id_of
 from ceilo_nova_usage.reading import UsageReport
-from ceilo_nova_usage.samples import to_samples, to_zeros
+from ceilo_nova_usage.samples import Metered, to_samples, to_zeros
 
 __all__ = ["UsageHandler"]
 
@@ -30,6 +30,19 @@ LOG = logging.getLogger(__name__)
 
 # What no event type matches: an endpoint without event types is handed everything.
 _NOTHING = "(?!)"
+
+
+class _OfTypes:
+    """A filter for oslo.messaging: it matches whole names, which takes no search."""
+
+    def __init__(self, event_types: Collection[str]) -> None:
+        self._event_types = frozenset(event_types)
+
+    def match(
+        self, ctxt: Any, publisher_id: Any, event_type: Any, metadata: Any, payload: Any
+    ) -> bool:
+        """Tell whether a notification is of one of the types."""
+        return type(event_type) is str and event_type in self._event_types
 
 
 class UsageHandler(SampleEndpoint):  # type: ignore[misc]  # ceilometer is untyped
@@ -57,6 +70,8 @@ class UsageHandler(SampleEndpoint):  # type: ignore[misc]  # ceilometer is untyp
             else [_NOTHING]
         )
         super().__init__(conf, publisher)
+        if self.event_types != [_NOTHING]:
+            self.filter_rule = _OfTypes(self.notifications)
         # Each look at an option of conf costs as much as a sample does.
         self._reserved = SimpleNamespace(
             **{
@@ -88,18 +103,19 @@ class UsageHandler(SampleEndpoint):  # type: ignore[misc]  # ceilometer is untyp
         """Publish the samples of a batch of notifications, all of them at once."""
         # Once more, for a process that was forked off since.
         keep_writing(self._settings)
-        metered = [
-            (message, samples)
-            for message in notifications
-            if (samples := self.build_sample(message))
-        ]
+        samples = Metered(self._meters.names)
+        metered = []
+        for message in notifications:
+            if of_message := self.build_sample(message):
+                metered.append(message)
+                samples += of_message
         if (counts := TALLY.due(self._settings.counts_interval)) is not None:
             LOG.info("Notifications since the agent's start: %s", counts)
         if not metered:
             return
         try:
             with self.publisher as publish:
-                publish([sample for _, samples in metered for sample in samples])
+                publish(samples)
         except Exception as error:  # noqa: BLE001
             # Whatever a pipeline's code raises: the samples are lost to it, the
             # notifications are not, and can be replayed from the quarantine.
@@ -109,7 +125,7 @@ class UsageHandler(SampleEndpoint):  # type: ignore[misc]  # ceilometer is untyp
                 "Samples could not be published",
                 exc_info=True,
             )
-            for message, _ in metered:
+            for message in metered:
                 faults = Faults()
                 faults.add(
                     "publisher",

@@ -73,6 +73,8 @@ class MeterTable:
         rows: dict[Scope, list[Meter]] = {}
         for meter in meters:
             rows.setdefault(meter.scope, []).append(meter)
+        #: The names of all of them.
+        self.names = frozenset(meter.name for those in rows.values() for meter in those)
         self._rows = {scope: _Rows(meters) for scope, meters in rows.items()}
 
     def readings(

@@ -4,6 +4,7 @@
 
 import contextlib
 import json
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -241,12 +242,26 @@ def _answers() -> Iterator[None]:
         raise
     except Exception as error:
         text, code = _text(error), getattr(error, "code", None)
+        _let_go(error)
         # A page is a proxy's, not Gnocchi's: it knows nothing of what was asked.
         if isinstance(error, _FOR_GOOD) and not text.startswith("<"):
             raise Refused(text) from error
         # The client itself stumbles over answers that are no JSON.
         kind = Failed if code in _FELL_OVER else Unavailable
         raise kind(f"HTTP {code}" if text.startswith("<") else text) from error
+
+
+def _let_go(error: BaseException | None) -> None:
+    """Free what the client's calls that ended in an error hold: the request's body.
+
+    They and their errors hold each other. Python's collector would free them, but
+    looks for such cycles seldom (:mod:`ceilo_nova_usage.guard`).
+    """
+    seen = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
 
 
 def _sendable(body: Any) -> None:

@@ -3,12 +3,14 @@
 """What becomes of answers, Gnocchi's own and those of whatever stands before it."""
 
 import contextlib
+import gc
 import http.server
 import json
 import threading
 
 import pytest
 from gnocchiclient import auth, client
+from requests import PreparedRequest
 
 from ceilo_nova_usage.delivery.gnocchi.api import (
     Exists,
@@ -131,3 +133,22 @@ def test_nobody_there():
 
     with pytest.raises(Unavailable):
         gnocchi.find("instance", ["a"])
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_what_failed_is_freed(there):
+    """A request's body is large, and the collector of cycles runs seldom."""
+    with answering(503, b"", JSON) as gnocchi:
+        if there:
+            with pytest.raises(Unavailable):
+                gnocchi.find("instance", ["a"])
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(10):
+            with contextlib.suppress(Unavailable):
+                gnocchi.find("instance", ["a"])
+        left = [each for each in gc.get_objects() if type(each) is PreparedRequest]
+        assert left == []
+    finally:
+        gc.enable()
