@@ -274,7 +274,7 @@ def _insert(
     metrics: Iterable[Mapping[str, Any]],
 ) -> None:
     with driver.facade.writer() as session:
-        for resource_type, resources in rows.items():
+        for resource_type, resources in sorted(rows.items()):
             mapped = driver._resource_type_to_mappers(session, resource_type)
             _insert_all(session, mapped["resource"], resources)
         _insert_all(session, sql.Metric, metrics)
