@@ -8,20 +8,21 @@ API stays as it is: who may do what is asked of the same policies, and what is v
 the same schemas.
 
 Gnocchi makes one resource a request, and each of its metrics by a statement of its own.
-Here all rows of a request are written together, in one transaction. A request is taken
-whole or not at all; what is refused can be tried by Gnocchi's own requests.
+Here all rows of a request are written together, in one transaction: all of its
+resources and metrics are made, or none. What is refused can be tried by Gnocchi's own
+requests.
 """
 
 import datetime
 import itertools
 import re
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pecan
 import voluptuous
-from gnocchi import indexer
+from gnocchi import indexer, utils
 from gnocchi.indexer import sqlalchemy as sql
 from gnocchi.rest import api
 from oslo_db import exception
@@ -173,7 +174,7 @@ class _MetricsController(rest.RestController):  # type: ignore[misc]
         metrics = _Metrics(creator)
         body = {
             original_id: (_resource_id(original_id, creator), of_resource)
-            for original_id, of_resource in _body(dict).items()
+            for original_id, of_resource in _body({str: dict}).items()
         }
         found = pecan.request.indexer.list_resources(
             attribute_filter={"in": {"id": [each for each, _ in body.values()]}}
@@ -215,7 +216,7 @@ def _creator() -> str:
     return creator
 
 
-def _body(kind: type) -> dict[str, Any]:
+def _body(kind: Any) -> dict[str, Any]:
     """Return the request's body, an object with values of a kind."""
     body: dict[str, Any] = api.validate({str: kind}, api.deserialize())
     return body
@@ -252,7 +253,7 @@ def _check_times(
         _check(started_at <= ended_at, "a resource ends after it starts")
 
 
-def _write(rows: Mapping[str, Iterable[Mapping[str, Any]]], metrics: _Metrics) -> None:
+def _write(rows: Mapping[str, Sequence[Mapping[str, Any]]], metrics: _Metrics) -> None:
     """Write resources by type, with metrics, then the measures of these."""
     measures = metrics.measures()
     try:
@@ -261,8 +262,12 @@ def _write(rows: Mapping[str, Iterable[Mapping[str, Any]]], metrics: _Metrics) -
         api.abort(409, "One of the resources or metrics exists already")
     except (exception.DBConstraintError, exception.DBReferenceError) as error:
         api.abort(400, f"Against a rule of the index: {type(error).__name__}")
+    except (exception.DBDataError, ValueError) as error:
+        # Of a text that the database cannot hold, too long or with a NUL in it.
+        api.abort(400, f"The index cannot hold it: {type(error).__name__}")
     except indexer.IndexerException as error:
         api.abort(400, str(error))
+    # To try again after a failure of this is harmless: the resources will be found.
     pecan.request.incoming.add_measures_batch(measures)
     pecan.response.status = 201
 
@@ -270,28 +275,28 @@ def _write(rows: Mapping[str, Iterable[Mapping[str, Any]]], metrics: _Metrics) -
 @sql.retry_on_deadlock  # type: ignore[untyped-decorator]
 def _insert(
     driver: Any,
-    rows: Mapping[str, Iterable[Mapping[str, Any]]],
-    metrics: Iterable[Mapping[str, Any]],
+    rows: Mapping[str, Sequence[Mapping[str, Any]]],
+    metrics: Sequence[Mapping[str, Any]],
 ) -> None:
+    # All in the same order in any request: no two of them wait for each other.
     with driver.facade.writer() as session:
         for resource_type, resources in sorted(rows.items()):
             mapped = driver._resource_type_to_mappers(session, resource_type)
-            _insert_all(session, mapped["resource"], resources)
-        _insert_all(session, sql.Metric, metrics)
+            session.bulk_insert_mappings(
+                mapped["resource"],
+                sorted(_alike(resources), key=lambda row: str(row["id"])),
+                render_nulls=True,
+            )
+        session.bulk_insert_mappings(
+            sql.Metric,
+            sorted(metrics, key=lambda row: (str(row["resource_id"]), row["name"])),
+            render_nulls=True,
+        )
 
 
-def _insert_all(session: Any, mapped: Any, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Insert rows, always in the same order: no two requests wait for each other."""
-    # Rows with the same columns go in one statement, and defaults are for those that
-    # are lacking.
-    alike = itertools.groupby(sorted(rows, key=_order), key=_columns)
-    for _, those in alike:
-        session.bulk_insert_mappings(mapped, list(those), render_nulls=True)
-
-
-def _columns(row: Mapping[str, Any]) -> list[str]:
-    return sorted(row)
-
-
-def _order(row: Mapping[str, Any]) -> tuple[list[str], str]:
-    return _columns(row), str(row["id"])
+def _alike(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return rows that all have the same columns, as one statement wants them."""
+    lacking: dict[str, Any] = dict.fromkeys(name for row in rows for name in row)
+    if "started_at" in lacking:
+        lacking["started_at"] = utils.utcnow()
+    return [{**lacking, **row} for row in rows]

@@ -8,6 +8,7 @@ endpoints do, for a notification of any service whose event type, timestamp or m
 they cannot read, and so does oslo.messaging, for a priority that is no text.
 """
 
+import copy
 import functools
 import gc
 import logging
@@ -92,6 +93,16 @@ class _Pipeline(SamplePipeline):  # type: ignore[misc]
         """Hand to the sink what the source has, and what has a number for a volume."""
         self.sink.publish_samples(self.wanted(samples))
 
+    def publish_wanted(self, samples: list[Any], *, together: bool) -> None:
+        """Hand samples to the publishers that take batches, or to those that do not."""
+        sink = copy.copy(self.sink)
+        sink.publishers = [
+            each
+            for each in sink.publishers
+            if getattr(each, "TAKES_BATCHES", False) is together
+        ]
+        sink.publish_samples(samples)
+
     def wanted(self, samples: Any) -> list[Any]:
         """Return what the source has, and what has a number for a volume."""
         supports = self.source.supports
@@ -113,7 +124,9 @@ class _Together:
     """A publisher that hands on what it gets in a batch as one, at the batch's end.
 
     Ceilometer's endpoints publish the samples of one notification at a time, which
-    makes a publisher send as many requests as there are notifications.
+    makes a publisher send as many requests as there are notifications. One that would
+    rather have them together says so (``TAKES_BATCHES``); the others get them as ever:
+    what they send may have to be small.
     """
 
     def __init__(self, publisher: PublishContext) -> None:
@@ -122,11 +135,7 @@ class _Together:
         self._batch = threading.local()
 
     def __enter__(self) -> Callable[[Any], None]:
-        publish: Callable[[Any], None]
-        if self._held() is not None:
-            return self._hold
-        publish = self._publisher.__enter__()
-        return publish
+        return self._publish
 
     def __exit__(self, *exc_info: object) -> None:
         if self._held() is None:
@@ -140,18 +149,23 @@ class _Together:
         """Hand it on."""
         held, self._batch.held = self._batch.held, None
         for pipeline, samples in held.items():
-            pipeline.sink.publish_samples(samples)
+            pipeline.publish_wanted(samples, together=True)
             pipeline.flush()
 
     def _held(self) -> dict[_Pipeline, list[Any]] | None:
         held: dict[_Pipeline, list[Any]] | None = getattr(self._batch, "held", None)
         return held
 
-    def _hold(self, samples: Any) -> None:
-        # All of a notification's or none: the second half may raise.
+    def _publish(self, samples: Any) -> None:
+        # All of a notification's or none: to look at the second half may raise.
         wanted = [(each, each.wanted(samples)) for each in self._publisher.pipelines]
+        held = self._held()
         for pipeline, those in wanted:
-            self._batch.held.setdefault(pipeline, []).extend(those)
+            if held is None:
+                pipeline.sink.publish_samples(those)
+            else:
+                pipeline.publish_wanted(those, together=False)
+                held.setdefault(pipeline, []).extend(those)
 
 
 class GuardedMeterPipelineManager(SamplePipelineManager):  # type: ignore[misc]
@@ -233,12 +247,30 @@ class _Guarded:
     def _each(self, method: Callable[[_Messages], Any], messages: _Messages) -> Any:
         """Return REQUEUE if the endpoint asks for it by itself, else None."""
         requeue = oslo_messaging.NotificationResult.REQUEUE
-        if self._together is not None:
-            self._together.begin()
-        results = [self._one(method, message) for message in messages]
-        if self._together is not None:
-            self._together.end()
+        if self._together is None:
+            results = [self._one(method, message) for message in messages]
+        else:
+            results = self._together_each(method, messages, self._together)
         return requeue if requeue in results else None
+
+    def _together_each(
+        self,
+        method: Callable[[_Messages], Any],
+        messages: _Messages,
+        together: _Together,
+    ) -> list[Any]:
+        together.begin()
+        results = [self._one(method, message) for message in messages]
+        try:
+            together.end()
+        except Exception as error:  # noqa: BLE001
+            # A sink's or a pipeline's own code: a publisher's errors stay in its sink.
+            raised = type(error).__name__
+        else:
+            return results
+        for message in messages:
+            self.keep(message, raised)
+        return results
 
     def _one(
         self, method: Callable[[_Messages], Any], message: Mapping[str, Any]

@@ -15,8 +15,10 @@ import yaml
 from ceilometer.pipeline.sample import (
     SampleEndpoint,
     SamplePipelineManager,
+    SampleSink,
     SampleSource,
 )
+from ceilometer.publisher.test import TestPublisher
 from ceilometer.sample import TYPE_GAUGE, Sample
 from oslo_config import cfg
 from oslo_messaging import NotificationFilter, NotificationResult
@@ -532,6 +534,24 @@ def numbered(*numbers):
     ]
 
 
+@pytest.fixture(name="takes_batches")
+def _takes_batches(monkeypatch):
+    """Have the publisher say so."""
+    monkeypatch.setattr(TestPublisher, "TAKES_BATCHES", True, raising=False)
+
+
+def test_a_publisher_gets_the_samples_of_a_notification(start, endpoint):
+    """As ever, unless it says that it takes those of a batch."""
+    endpoint(publishing(lambda number: [sample("a", number)]))
+    agent = start("meter-guarded")
+
+    assert agent.handle(numbered(1, 2, 3)) == 0
+
+    assert agent.requests() == 3
+    assert [each.volume for each in agent.samples()] == [1, 2, 3]
+
+
+@pytest.mark.usefixtures("takes_batches")
 def test_what_a_batch_comes_to_is_published_at_once(start, endpoint):
     """Ceilometer publishes the samples of each notification; guarded, of a batch."""
     endpoint(publishing(lambda number: [sample("a", number), sample("b", number)]))
@@ -544,6 +564,25 @@ def test_what_a_batch_comes_to_is_published_at_once(start, endpoint):
     assert (guarded.requests(), unguarded.requests()) == (2, 4)
 
 
+@pytest.mark.usefixtures("takes_batches")
+def test_a_pipeline_that_fails_brings_nothing_back(start, endpoint, kept, monkeypatch):
+    """What a batch came to is lost to it; the notifications are kept."""
+
+    def publish_samples(sink, samples):
+        raise RuntimeError("no sink")
+
+    endpoint(publishing(lambda number: [sample("a", number)]))
+    agent = start("meter-guarded")
+    with monkeypatch.context() as patched:
+        patched.setattr(SampleSink, "publish_samples", publish_samples)
+        assert agent.handle(numbered(1, 2)) == 0
+
+    assert [each["message_id"] for each in kept()] == ["message-1", "message-2"]
+    assert agent.handle(numbered(3)) == 0
+    assert [each.volume for each in agent.samples()] == [3]
+
+
+@pytest.mark.usefixtures("takes_batches")
 def test_what_cannot_be_published_holds_up_no_other(start, endpoint, kept):
     """Of a notification with a sample that nothing can be said of none is published."""
     endpoint(
@@ -559,6 +598,7 @@ def test_what_cannot_be_published_holds_up_no_other(start, endpoint, kept):
     assert [each["message_id"] for each in kept()] == ["message-2"]
 
 
+@pytest.mark.usefixtures("takes_batches")
 def test_batches_at_the_same_time_are_published_apart(start, endpoint):
     """A thread that is in the middle of its batch publishes nothing of another's."""
     both = threading.Barrier(2)
@@ -582,29 +622,34 @@ def test_batches_at_the_same_time_are_published_apart(start, endpoint):
     assert sorted([volumes[:3], volumes[3:]]) == [[1, 2, 3], [4, 5, 6]]
 
 
+@pytest.mark.usefixtures("takes_batches")
 def test_what_is_published_outside_of_a_batch_goes_at_once(start, endpoint):
     """An endpoint may publish whenever it likes, from a thread of its own."""
-    threads = []
+    ways = []
 
-    def later(message):
-        threads.append(threading.Thread(target=own, args=(endpoints[0],)))
-        threads[-1].start()
-        threads[-1].join(30)
+    def meanwhile(message):
+        thread = threading.Thread(target=later)
+        thread.start()
+        thread.join(30)
 
-    def own(made):
-        with made.publisher as publish:
+    def later():
+        for publish in ways:
             publish([sample("a", 7)])
 
-    endpoints = []
-
-    class Made(publishing(lambda number: [sample("a", number)], later)):
+    class Made(publishing(lambda number: [sample("a", number)], meanwhile)):
         def __init__(self, *args):
             super().__init__(*args)
-            endpoints.append(self)
+            with self.publisher as publish:
+                ways.append(publish)
+
+        def process_notifications(self, priority, notifications):
+            with self.publisher as publish:
+                ways.append(publish)
+            super().process_notifications(priority, notifications)
 
     endpoint(Made)
     agent = start("meter-guarded")
 
     agent.handle(numbered(1))
 
-    assert [each.volume for each in agent.samples()] == [7, 1]
+    assert [each.volume for each in agent.samples()] == [7, 7, 1]

@@ -133,7 +133,7 @@ class Gnocchi:
         Its own page lists what it has.
         """
         with _answers():
-            page = self._client().api.get("v1/", headers=_HEADERS).json()
+            page = self._client().api.get("v1/", headers=dict(_HEADERS)).json()
             return any(link.get("rel") == _BULK for link in page["links"])
 
     def create_all(
@@ -163,10 +163,13 @@ class Gnocchi:
         with _answers():
             try:
                 made = self._client().api.post(
-                    f"v1/{_BULK}/{name}", json=body, headers=_HEADERS
+                    f"v1/{_BULK}/{name}", json=body, headers=dict(_HEADERS)
                 )
             except exceptions.Conflict as error:
                 raise Exists(str(error)) from error
+            except exceptions.Forbidden as error:
+                # One of them is somebody else's.
+                raise Refused(str(error)) from error
             return {
                 each["original_resource_id"]: each["metrics"] for each in made.json()
             }

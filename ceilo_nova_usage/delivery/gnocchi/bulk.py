@@ -20,7 +20,7 @@ __all__ = ["Bulk"]
 
 _Body = TypeVar("_Body")
 
-# Seconds after which the API is asked again what it has, and if it did not say.
+# Seconds after which the API is asked again what it has, and where that went wrong.
 _ASK_AGAIN = 600.0
 _ASK_SOON = 60.0
 
@@ -85,12 +85,12 @@ class Bulk:
         except Failed as error:
             with self._lock:
                 self._there = False
-                self._until = self._clock() + _ASK_AGAIN
+                self._until = self._clock() + _ASK_SOON
             self._log.log(
                 logging.ERROR,
                 "bulk",
                 "Gnocchi's bulk requests fail, and are not used for %d s: %s",
-                _ASK_AGAIN,
+                _ASK_SOON,
                 error,
             )
             return {}

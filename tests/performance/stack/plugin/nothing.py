@@ -48,6 +48,9 @@ class Publisher(publisher.ConfigPublisherBase):
     is when the other one was done with them.
     """
 
+    # As the one that it stands behind, or in the place of.
+    TAKES_BATCHES = True
+
     def __init__(self, conf, parsed_url):
         super().__init__(conf, parsed_url)
         self._lock = threading.Lock()

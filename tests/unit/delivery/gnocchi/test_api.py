@@ -135,18 +135,15 @@ def test_nobody_there():
         gnocchi.find("instance", ["a"])
 
 
-@pytest.mark.parametrize("there", [True, False])
-def test_what_failed_is_freed(there):
+def test_what_failed_is_freed():
     """A request's body is large, and the collector of cycles runs seldom."""
-    with answering(503, b"", JSON) as gnocchi:
-        if there:
-            with pytest.raises(Unavailable):
-                gnocchi.find("instance", ["a"])
+    with answering(200, b"", JSON) as gnocchi:
+        pass
     gc.collect()
     gc.disable()
     try:
         for _ in range(10):
-            with contextlib.suppress(Unavailable):
+            with pytest.raises(Unavailable):
                 gnocchi.find("instance", ["a"])
         left = [each for each in gc.get_objects() if type(each) is PreparedRequest]
         assert left == []
