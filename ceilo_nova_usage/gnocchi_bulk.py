@@ -21,6 +21,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pecan
+import sqlalchemy.exc
 import voluptuous
 from gnocchi import indexer, utils
 from gnocchi.indexer import sqlalchemy as sql
@@ -262,9 +263,13 @@ def _write(rows: Mapping[str, Sequence[Mapping[str, Any]]], metrics: _Metrics) -
         api.abort(409, "One of the resources or metrics exists already")
     except (exception.DBConstraintError, exception.DBReferenceError) as error:
         api.abort(400, f"Against a rule of the index: {type(error).__name__}")
-    except (exception.DBDataError, ValueError) as error:
-        # Of a text that the database cannot hold, too long or with a NUL in it.
-        api.abort(400, f"The index cannot hold it: {type(error).__name__}")
+    except exception.DBError as error:
+        # A text that the database cannot hold, too long or with a NUL in it.
+        if not isinstance(
+            error.inner_exception, (sqlalchemy.exc.DataError, ValueError)
+        ):
+            raise
+        api.abort(400, "The index cannot hold one of the texts")
     except indexer.IndexerException as error:
         api.abort(400, str(error))
     # To try again after a failure of this is harmless: the resources will be found.

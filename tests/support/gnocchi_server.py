@@ -45,6 +45,8 @@ verbose = false
 [api]
 auth_mode = basic
 paste_config = {paste}
+[oslo_policy]
+policy_file = {policies}
 [indexer]
 url = {database}
 [storage]
@@ -103,6 +105,9 @@ class Gnocchi:
         memory = _MEMORY if few and _has_room() else None
         self._measures = Path(tempfile.mkdtemp(prefix="gnocchi-", dir=memory))
         (self.port,) = free_ports(1)
+        #: Who may do what, over Gnocchi's own: read when the API starts.
+        self.policies = directory / "policy.yaml"
+        self.policies.write_text("{}")
         self._config = directory / "gnocchi.conf"
         self._config.write_text(
             _GNOCCHI.format(
@@ -110,6 +115,7 @@ class Gnocchi:
                 measures=self._measures,
                 database=database,
                 paste=directory / "api-paste.ini",
+                policies=self.policies,
             )
         )
         self._paste = directory / "api-paste.ini"

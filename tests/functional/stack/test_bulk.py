@@ -2,14 +2,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """The bulk requests in Gnocchi's API: what they make is what its own requests make."""
 
+import datetime
+import json
 import uuid
 
 import pytest
 import requests
 
 from ceilo_nova_usage.gnocchi_bulk import PATH
-from tests.functional.stack.delivery import Delivery
+from tests.functional.stack.delivery import Delivery, compare_all, configure
 from tests.functional.stack.stack import EXACT
+from tests.support.deletes import Instance
 from tests.support.gnocchi_server import USER
 
 AT = "2026-01-01T00:00:00"
@@ -194,6 +197,9 @@ def test_metrics_are_added_to_a_resource(bulk, post):
         ),
         pytest.param(400, [], id="metrics are no object"),
         pytest.param(400, {"a": {"unit": ["B"]}}, id="a unit that is no text"),
+        pytest.param(400, {"a": 7}, id="no definition"),
+        pytest.param(400, {"a\0b": METRIC}, id="a name with a NUL"),
+        pytest.param(400, {"a" * 300: METRIC}, id="a long name"),
     ],
 )
 def test_what_is_refused_makes_nothing(bulk, post, status, metrics):
@@ -265,6 +271,36 @@ def test_metrics_are_not_added_to_what_is_anothers(bulk, post):
     assert bulk.client().resource.get("instance", instance["id"])["metrics"] == {}
 
 
+@pytest.fixture(name="forbidding")
+def _forbidding(bulk, running_stack):
+    """Have each of Gnocchi's policies forbid something to a user of its name."""
+    rules = ("create resource", "create metric", "post measures", "update resource")
+    bulk.policies.write_text(
+        json.dumps({rule: f"not user:no-{rule.replace(' ', '-')}" for rule in rules})
+    )
+    running_stack.set_bulk(True)
+    yield
+    bulk.policies.write_text("{}")
+    running_stack.set_bulk(True)
+
+
+@pytest.mark.usefixtures("forbidding")
+def test_gnocchis_policies_are_asked(bulk, post):
+    """Each of those that Gnocchi's own requests ask."""
+    for user in ("no-create-resource", "no-create-metric", "no-post-measures"):
+        instance = an_instance()
+        body = {"instance": [{**instance, "metrics": {"metric": METRIC}}]}
+        assert post("resources", body, user=user)[0] == 403
+        assert not there(bulk, "instance", instance)
+    instance = an_instance()
+    post("resources", {"instance": [instance]})
+    for user in ("no-create-metric", "no-post-measures", "no-update-resource"):
+        body = {instance["id"]: {"metric": METRIC}}
+        assert post("metrics", body, user=user)[0] == 403
+    assert bulk.client().resource.get("instance", instance["id"])["metrics"] == {}
+    assert post("metrics", {instance["id"]: {"metric": METRIC}}, user="any")[0] == 201
+
+
 def test_all_else_of_the_api_is_as_it_was(bulk):
     """Its own page lists what it has: ours, and all that is there without."""
     page = requests.get(f"{bulk.url}/v1/", auth=(USER, ""), timeout=30).json()
@@ -273,6 +309,33 @@ def test_all_else_of_the_api_is_as_it_was(bulk):
     instance = an_instance()
     made = bulk.client().resource.create("instance", instance)
     assert made["original_resource_id"] == instance["id"]
+
+
+def test_two_agents_make_the_same_at_once(bulk, running_stack, run, figures):
+    """Each hears of each instance, in one form or the other: all is there once."""
+    at = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
+    instances = [
+        Instance(run=run, number=number, collected_at=at) for number in range(40)
+    ]
+    legacy = [each.legacy() for each in instances]
+    configs = [
+        configure(running_stack.host(), "agent", running_stack.exact())
+        for _ in range(2)
+    ]
+    with running_stack.agents(*configs), running_stack.bus() as bus:
+        # To one agent the one half of the legacy form and the other of the versioned.
+        before = len(bulk.requests())
+        bus.publish([*legacy, *(each.versioned() for each in instances)])
+        running_stack.wait_until_handled()
+        bulk.wait_until_processed()
+
+    refused = bulk.requests()[before:].count(f"POST /{PATH}/resources 409")
+    comparison = compare_all(running_stack, legacy)
+    assert comparison.exact, comparison
+    figures.append(
+        f"two agents, {len(instances)} instances in both forms, {refused} bulk "
+        f"requests refused for the other's sake: {comparison}"
+    )
 
 
 def test_the_publisher_uses_them(bulk, running_stack, run, figures):
