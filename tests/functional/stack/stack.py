@@ -81,7 +81,7 @@ class Stack(Lasting):
         """Have Gnocchi's API with our bulk requests, or as it is."""
         self.gnocchi.api.stop()
         self.gnocchi.set_bulk(bulk)
-        self._start_gnocchi()
+        self.gnocchi.start_api()
 
     def restore(self) -> None:
         """Start whatever a test left stopped."""
