@@ -264,6 +264,9 @@ def _let_go(error: BaseException | None) -> None:
     while error is not None and id(error) not in seen:
         seen.add(id(error))
         traceback.clear_frames(error.__traceback__)
+        # Where the client's own library for HTTP keeps them.
+        vars(error).pop("request", None)
+        vars(error).pop("response", None)
         error = error.__cause__ or error.__context__
 
 
