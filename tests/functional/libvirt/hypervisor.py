@@ -29,8 +29,8 @@ from tests.support.processes import Lasting
 
 #: Where libvirtd keeps what it knows, and what it sees of the test's directory there.
 _PRIVATE = {
+    "etc": "/etc",
     "run": "/run",
-    "libvirt": "/etc/libvirt",
     "lib": "/var/lib",
     "cache": "/var/cache",
     "log": "/var/log",
@@ -61,8 +61,12 @@ seccomp_sandbox = 0
 stdio_handler = "file"
 """
 
-#: libvirt looks this user up whatever qemu.conf says.
-_USER = "libvirt-qemu"
+#: libvirt looks this user and group up whatever qemu.conf says.
+_ACCOUNT = "libvirt-qemu"
+_ACCOUNTS = {
+    "passwd": "65533:65533::/nonexistent:/usr/sbin/nologin",
+    "group": "65533:",
+}
 
 _BOOT_PROGRAM = Path(__file__).with_name("boot.S")
 
@@ -114,7 +118,7 @@ class Hypervisor(Lasting):
             ("libvirtd.conf", _LIBVIRTD_CONF),
             ("qemu.conf", _QEMU_CONF),
         ):
-            (self.directory / "libvirt" / name).write_text(text)
+            (self.directory / "etc" / "libvirt" / name).write_text(text)
         self.start_libvirtd()
 
     def start_libvirtd(self) -> None:
@@ -235,15 +239,19 @@ class Hypervisor(Lasting):
     def _enter_namespaces(self) -> None:
         for name in _PRIVATE:
             (self.directory / name).mkdir()
-        passwd = self.directory / "passwd"
-        users = Path("/etc/passwd").read_text()
-        if f"\n{_USER}:" not in users:
-            users += f"{_USER}:x:65533:65534::/nonexistent:/usr/sbin/nologin\n"
-        passwd.write_text(users)
+        # All of it but libvirt's own: there may be no /etc/libvirt to hide.
+        etc = self.directory / "etc"
+        _run("cp", "--archive", "/etc/.", etc)
+        shutil.rmtree(etc / "libvirt", ignore_errors=True)
+        (etc / "libvirt").mkdir()
+        for file, line in _ACCOUNTS.items():
+            names = (etc / file).read_text()
+            if f"\n{_ACCOUNT}:" not in names:
+                (etc / file).write_text(f"{names}{_ACCOUNT}:x:{line}\n")
         binds = [f"{self.directory / name} {place}" for name, place in _PRIVATE.items()]
         script = [
             "set -e",
-            *(f"mount --bind {bind}" for bind in (*binds, f"{passwd} /etc/passwd")),
+            *(f"mount --bind {bind}" for bind in binds),
             # The kernel would send frames of its own on every new device.
             "echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6",
             "echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6",
@@ -258,9 +266,12 @@ class Hypervisor(Lasting):
             ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
         )
-        if self._namespaces.stdout is None or not self._namespaces.stdout.readline():
-            raise HypervisorError("the namespaces could not be made")
+        if self._namespaces.stdout is None:
+            raise HypervisorError("the namespaces have no standard output")
+        if (said := self._namespaces.stdout.readline()) != b"ready\n":
+            raise HypervisorError(f"the namespaces could not be made: {said.decode()}")
         (self._init,) = _children(self._namespaces.pid)
 
     def _inside(self, *command: str | Path) -> list[str]:
