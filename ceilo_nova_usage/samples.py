@@ -3,7 +3,7 @@
 """From readings to Ceilometer's samples."""
 
 import datetime
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from ceilometer.sample import TYPE_CUMULATIVE, Sample
 
@@ -12,6 +12,23 @@ from ceilo_nova_usage.meters.meter import Family, ResourceReadings
 from ceilo_nova_usage.usage import InstanceUsage
 
 __all__ = ["Metered", "to_samples", "to_zeros"]
+
+_new: Callable[[type[Sample]], Sample] = Sample.__new__
+_SET = frozenset(
+    {
+        *("name", "type", "unit", "volume", "user_id", "user_name", "project_id"),
+        *("project_name", "resource_id", "timestamp", "resource_metadata", "source"),
+        *("id", "monotonic_time"),
+    }
+)
+# What a later Ceilometer may set of its own, as it does where it is not told.
+_OTHERS = {
+    name: value
+    for name, value in vars(
+        Sample("", TYPE_CUMULATIVE, "", 0, None, None, "", id="-")
+    ).items()
+    if name not in _SET
+}
 
 
 class Metered(list[Sample]):
@@ -36,24 +53,32 @@ def to_samples(
     timestamp = usage.collected_at.isoformat()
     reading = f"{instance.uuid}|{timestamp}|"
     user_id, project_id = instance.user_id, instance.project_id
-    return [
-        Sample(
-            name,
-            TYPE_CUMULATIVE,
-            unit,
-            volume,
-            user_id,
-            project_id,
-            resource_id,
-            timestamp,
-            metadata,
-            None,
-            f"{reading}{name}|{resource_id}",
-        )
-        for resource_id, metadata, meters, values in readings
-        for (name, unit, _), volume in zip(meters, values)  # noqa: B905 - as long
-        if volume is not None
-    ]
+    source = Sample.SOURCE_DEFAULT
+    samples = []
+    for resource_id, metadata, meters, values in readings:
+        for (name, unit, _), volume in zip(meters, values):  # noqa: B905 - as long
+            if volume is None:
+                continue
+            # To call Sample takes twice as long as to set what that would set.
+            sample = _new(Sample)
+            sample.name = name
+            sample.type = TYPE_CUMULATIVE
+            sample.unit = unit
+            sample.volume = volume
+            sample.user_id = user_id
+            sample.user_name = None
+            sample.project_id = project_id
+            sample.project_name = None
+            sample.resource_id = resource_id
+            sample.timestamp = timestamp
+            sample.resource_metadata = metadata
+            sample.source = source
+            sample.id = f"{reading}{name}|{resource_id}"
+            sample.monotonic_time = None
+            if _OTHERS:
+                vars(sample).update(_OTHERS)
+            samples.append(sample)
+    return samples
 
 
 def to_zeros(

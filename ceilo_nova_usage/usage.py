@@ -62,10 +62,10 @@ class DiskSums(msgspec.Struct, frozen=True):
     def over(cls, disks: Sequence[Disk]) -> "DiskSums":
         """Add up the counters of all of an instance's disks."""
         return cls(
-            *(
+            *[
                 None if None in counters else sum(counters)
                 for counters in zip(*map(_SUMMED, disks), strict=True)
-            )
+            ]
         )
 
 

@@ -46,9 +46,11 @@ class _Rows:
 
 def _getter(fields: list[str]) -> Callable[[Any], tuple[Any, ...]]:
     """Return what reads the fields of an object into a tuple."""
-    if len(fields) > 1:
-        return operator.attrgetter(*fields)
-    return lambda source: tuple(getattr(source, field) for field in fields)
+    if not fields:
+        return lambda source: ()
+    getter = operator.attrgetter(*fields)
+    # Of one field it returns no tuple.
+    return getter if len(fields) > 1 else lambda source: (getter(source),)
 
 
 def _call(meter: Meter, source: object, faults: Faults) -> int | float | None:

@@ -3,11 +3,16 @@
 """Every sample of a notification, against the oracle and the committed goldens."""
 
 import copy
+import datetime
+import importlib.util
 import json
 
 import pytest
 from ceilometer.sample import Sample
 
+from ceilo_nova_usage.identity import Instance
+from ceilo_nova_usage.meters.meter import Family
+from ceilo_nova_usage.usage import InstanceUsage
 from tests.support import handwritten, oracle, shipped
 from tests.support.recordings import FIXTURES, Life, cases, plain_cases
 
@@ -319,3 +324,29 @@ def test_no_two_resources_share_their_metadata(agent):
         owners.setdefault(id(sample.resource_metadata), set()).add(sample.resource_id)
 
     assert {len(resources) for resources in owners.values()} == {1}
+
+
+def test_what_a_later_ceilometer_sets_is_set(monkeypatch):
+    """A sample has all that Ceilometer's own constructor gives it."""
+    plain = Sample.__init__
+
+    def later(self, *args, **settings):
+        plain(self, *args, **settings)
+        self.region_name = "none"
+
+    monkeypatch.setattr(Sample, "__init__", later)
+    spec = importlib.util.find_spec("ceilo_nova_usage.samples")
+    samples = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(samples)
+    read_at = datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.UTC)
+    instance = Instance(uuid="u", project_id="p", user_id="me", user_metadata={})
+    usage = InstanceUsage(collected_at=read_at)
+    reading = ("disk", {"of": "it"}, [("meter", "B", Family.POLLSTER)], [7])
+
+    (sample,) = samples.to_samples([reading], instance, usage)
+
+    time = "2026-01-02T03:04:05+00:00"
+    whose = ("me", "p", "disk", time, {"of": "it"})
+    name = f"u|{time}|meter|disk"
+    assert sample == Sample("meter", "cumulative", "B", 7, *whose, id=name)
+    assert sample.region_name == "none"
