@@ -332,7 +332,7 @@ def test_what_a_later_ceilometer_sets_is_set(monkeypatch):
 
     def later(self, *args, **settings):
         plain(self, *args, **settings)
-        self.region_name = "none"
+        self.region_name = f"the region of {self.name}"
 
     monkeypatch.setattr(Sample, "__init__", later)
     spec = importlib.util.find_spec("ceilo_nova_usage.samples")
@@ -349,4 +349,4 @@ def test_what_a_later_ceilometer_sets_is_set(monkeypatch):
     whose = ("me", "p", "disk", time, {"of": "it"})
     name = f"u|{time}|meter|disk"
     assert sample == Sample("meter", "cumulative", "B", 7, *whose, id=name)
-    assert sample.region_name == "none"
+    assert sample.region_name == "the region of meter"
