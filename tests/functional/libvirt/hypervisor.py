@@ -270,8 +270,13 @@ class Hypervisor(Lasting):
         )
         if self._namespaces.stdout is None:
             raise HypervisorError("the namespaces have no standard output")
-        if (said := self._namespaces.stdout.readline()) != b"ready\n":
-            raise HypervisorError(f"the namespaces could not be made: {said.decode()}")
+        said = []
+        for line in map(bytes.decode, self._namespaces.stdout):
+            if line == "ready\n":
+                break
+            said.append(line)
+        else:
+            raise HypervisorError(f"no namespaces could be made: {''.join(said)}")
         (self._init,) = _children(self._namespaces.pid)
 
     def _inside(self, *command: str | Path) -> list[str]:

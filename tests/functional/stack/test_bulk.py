@@ -341,7 +341,7 @@ def test_two_agents_make_the_same_at_once(bulk, running_stack, run, figures):
 
 def test_the_publisher_uses_them(bulk, running_stack, run, figures):
     """While they are there: all comes to Gnocchi, with them and after them."""
-    delivery = Delivery(running_stack, run, 20)
+    delivery = Delivery(running_stack, run, 40)
     asked = {}
     with running_stack.agents(delivery.configure()):
         for there, part in zip((True, False), delivery.parts(2), strict=True):
