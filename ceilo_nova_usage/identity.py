@@ -236,6 +236,8 @@ def instance_metadata(
 
 
 def _known(metadata: dict[str, Any]) -> dict[str, Any]:
+    if None not in metadata.values():
+        return metadata
     return {key: value for key, value in metadata.items() if value is not None}
 
 

@@ -4,6 +4,7 @@
 
 import datetime
 from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any
 
 from ceilometer.sample import TYPE_CUMULATIVE, Sample
 
@@ -11,18 +12,66 @@ from ceilo_nova_usage.identity import Instance
 from ceilo_nova_usage.meters.meter import Family, ResourceReadings
 from ceilo_nova_usage.usage import InstanceUsage
 
-__all__ = ["Metered", "to_samples", "to_zeros"]
+__all__ = ["Metered", "UsageSample", "to_samples", "to_zeros"]
 
-_new: Callable[[type[Sample]], Sample] = Sample.__new__
-# What Ceilometer's constructor sets, if there is no more to it.
-_SET = frozenset(
-    {
-        *("name", "type", "unit", "volume", "user_id", "user_name", "project_id"),
-        *("project_name", "resource_id", "timestamp", "resource_metadata", "source"),
-        *("id", "monotonic_time"),
-    }
-)
-_IS_KNOWN = vars(Sample("", TYPE_CUMULATIVE, "", 0, None, None, "")).keys() == _SET
+# What Ceilometer's constructor sets, in its order.
+_FIELDS = {
+    **dict.fromkeys(("name", "type", "unit", "volume", "user_id", "user_name")),
+    **dict.fromkeys(("project_id", "project_name", "resource_id", "timestamp")),
+    **dict.fromkeys(("resource_metadata", "source", "id", "monotonic_time")),
+}
+# Whether that is all it sets.
+_IS_KNOWN = vars(Sample("", TYPE_CUMULATIVE, "", 0, None, None, "")).keys() == {
+    *_FIELDS
+}
+
+
+class _Unset:
+    """An attribute that is worked out each time that it is read, until it is set."""
+
+    def __init__(self, work_out: Callable[[Any], str]) -> None:
+        self._work_out = work_out
+        self.__doc__ = work_out.__doc__
+
+    def __get__(self, sample: Any, owner: Any = None) -> Any:
+        return self if sample is None else self._work_out(sample)
+
+
+class UsageSample(Sample):  # type: ignore[misc]  # ceilometer is untyped
+    """A cumulative sample that is as Ceilometer's own to whoever reads or changes it.
+
+    A reading comes to dozens, and few publishers look at ids and sources: one has
+    what differs, and is made without Ceilometer's constructor. ``reading`` is what the
+    ids of a reading's samples begin with, ``INSTANCE|TIMESTAMP|``.
+    """
+
+    type = TYPE_CUMULATIVE
+    user_name = None
+    project_name = None
+    monotonic_time = None
+    reading: str
+    __init__ = object.__init__
+
+    @_Unset
+    def source(self) -> str:
+        """Return what Ceilometer calls the source of samples that name none."""
+        source: str = self.SOURCE_DEFAULT
+        return source
+
+    @_Unset
+    def id(self) -> str:
+        """Return ``INSTANCE|TIMESTAMP|METER|RESOURCE``."""
+        return f"{self.reading}{self.name}|{self.resource_id}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return its fields, in the order of Ceilometer's."""
+        fields = {name: getattr(self, name) for name in _FIELDS}
+        fields.update(vars(self))
+        del fields["reading"]
+        return fields
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sample) and self.as_dict() == other.as_dict()
 
 
 class Metered(list[Sample]):
@@ -45,37 +94,25 @@ def to_samples(
     reading again gives the same id, and the id says what it is of.
     """
     timestamp = usage.collected_at.isoformat()
-    reading = f"{instance.uuid}|{timestamp}|"
     user_id, project_id = instance.user_id, instance.project_id
-    source = Sample.SOURCE_DEFAULT
-    samples = []
+    if not _IS_KNOWN:
+        return _constructed(readings, instance, dict.fromkeys(Family, timestamp))
+    begun = f"{instance.uuid}|{timestamp}|"
+    samples: list[Sample] = []
     for resource_id, metadata, meters, values in readings:
         for (name, unit, _), volume in zip(meters, values):  # noqa: B905 - as long
             if volume is None:
                 continue
-            sample_id = f"{reading}{name}|{resource_id}"
-            if not _IS_KNOWN:
-                whose = user_id, project_id, resource_id, timestamp, metadata, None
-                samples.append(
-                    Sample(name, TYPE_CUMULATIVE, unit, volume, *whose, sample_id)
-                )
-                continue
-            # To call the constructor takes half as long again.
-            sample = _new(Sample)
+            sample = UsageSample()
             sample.name = name
-            sample.type = TYPE_CUMULATIVE
             sample.unit = unit
             sample.volume = volume
             sample.user_id = user_id
-            sample.user_name = None
             sample.project_id = project_id
-            sample.project_name = None
             sample.resource_id = resource_id
             sample.timestamp = timestamp
             sample.resource_metadata = metadata
-            sample.source = source
-            sample.id = sample_id
-            sample.monotonic_time = None
+            sample.reading = begun
             samples.append(sample)
     return samples
 
@@ -90,12 +127,25 @@ def to_zeros(
     It is the reading's but for time, volume and so its id.
     """
     times = {family: moment.isoformat() for family, moment in moments.items()}
+    return _constructed(readings, instance, times, volume=0)
+
+
+def _constructed(
+    readings: Iterable[ResourceReadings],
+    instance: Instance,
+    times: Mapping[Family, str],
+    volume: int | None = None,
+) -> list[Sample]:
+    """Have Ceilometer make a sample of every value whose family has a time.
+
+    ``volume`` stands for all the values, where there is one.
+    """
     return [
         Sample(
             name,
             TYPE_CUMULATIVE,
             unit,
-            0,
+            value if volume is None else volume,
             instance.user_id,
             instance.project_id,
             resource_id,
@@ -105,6 +155,6 @@ def to_zeros(
             f"{instance.uuid}|{timestamp}|{name}|{resource_id}",
         )
         for resource_id, metadata, meters, values in readings
-        for (name, unit, family), volume in zip(meters, values, strict=True)
-        if volume is not None and (timestamp := times.get(family)) is not None
+        for (name, unit, family), value in zip(meters, values, strict=True)
+        if value is not None and (timestamp := times.get(family)) is not None
     ]

@@ -61,12 +61,21 @@ class DiskSums(msgspec.Struct, frozen=True):
     @classmethod
     def over(cls, disks: Sequence[Disk]) -> "DiskSums":
         """Add up the counters of all of an instance's disks."""
-        return cls(
-            *[
-                None if None in counters else sum(counters)
-                for counters in zip(*map(_SUMMED, disks), strict=True)
-            ]
-        )
+        read_requests: Any = 0
+        read_bytes: Any = 0
+        write_requests: Any = 0
+        write_bytes: Any = 0
+        try:
+            for disk in disks:
+                read_requests += disk.read_requests
+                read_bytes += disk.read_bytes
+                write_requests += disk.write_requests
+                write_bytes += disk.write_bytes
+        except TypeError:
+            # One is None: so is its sum, and the others are what they are.
+            columns = zip(*map(_SUMMED, disks), strict=True)
+            return cls(*(None if None in each else sum(each) for each in columns))
+        return cls(read_requests, read_bytes, write_requests, write_bytes)
 
 
 _SUMMED = operator.attrgetter(*DiskSums.__struct_fields__)

@@ -4,6 +4,7 @@
 
 import logging
 import re
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -105,10 +106,16 @@ class UsageHandler(SampleEndpoint):  # type: ignore[misc]  # ceilometer is untyp
         keep_writing(self._settings)
         samples = Metered(self._meters.names)
         metered = []
+        outcomes: Counter[Outcome] = Counter()
         for message in notifications:
-            if of_message := self.build_sample(message):
+            of_message, outcome = self._build(message)
+            if of_message:
                 metered.append(message)
                 samples += of_message
+            if outcome is not None:
+                outcomes[outcome] += 1
+        for outcome, number in outcomes.items():
+            TALLY.count(outcome, number=number)
         if (counts := TALLY.due(self._settings.counts_interval)) is not None:
             LOG.info("Notifications since the agent's start: %s", counts)
         if not metered:
@@ -138,6 +145,13 @@ class UsageHandler(SampleEndpoint):  # type: ignore[misc]  # ceilometer is untyp
 
     def build_sample(self, message: Mapping[str, Any]) -> list[Sample]:
         """Return the samples of one dispatched notification."""
+        samples, outcome = self._build(message)
+        if outcome is not None:
+            TALLY.count(outcome)
+        return samples
+
+    def _build(self, message: Mapping[str, Any]) -> tuple[list[Sample], Outcome | None]:
+        """Return the samples, and what the notification is still to be counted as."""
         try:
             return self._meter(message)
         except InvalidNotification as error:
@@ -158,20 +172,19 @@ class UsageHandler(SampleEndpoint):  # type: ignore[misc]  # ceilometer is untyp
         # Not while the error is handled: oslo.log adds its text to whatever is logged
         # then, and a sender may have chosen much of that text.
         self._aside.put(Outcome.QUARANTINED, message, message_id, faults)
-        return []
+        return [], None
 
-    def _meter(self, message: Mapping[str, Any]) -> list[Sample]:
+    def _meter(self, message: Mapping[str, Any]) -> tuple[list[Sample], Outcome | None]:
         notification = Notification.from_bus(message)
         if notification.event_type not in self.notifications:
-            return []
+            return [], None
         report = UsageReport.from_notification(
             notification,
             max_devices=self._settings.max_devices,
             with_bandwidth=self.with_bandwidth,
         )
         if report is None:
-            TALLY.count(Outcome.WITHOUT_USAGE)
-            return []
+            return [], Outcome.WITHOUT_USAGE
         samples: list[Sample] = []
         for usage in report.readings:
             metadata = identity.instance_metadata(
@@ -201,6 +214,5 @@ class UsageHandler(SampleEndpoint):  # type: ignore[misc]  # ceilometer is untyp
                 report.faults,
                 len(samples),
             )
-        else:
-            TALLY.count(Outcome.METERED)
-        return samples
+            return samples, None
+        return samples, Outcome.METERED

@@ -5,9 +5,12 @@
 import copy
 import datetime
 import importlib.util
+import inspect
 import json
+import pickle
 
 import pytest
+from ceilometer.publisher.utils import meter_message_from_counter as message_of
 from ceilometer.sample import Sample
 
 from ceilo_nova_usage.identity import Instance
@@ -15,6 +18,9 @@ from ceilo_nova_usage.meters.meter import Family
 from ceilo_nova_usage.usage import InstanceUsage
 from tests.support import handwritten, oracle, shipped
 from tests.support.recordings import FIXTURES, Life, cases, plain_cases
+
+#: What Ceilometer's constructor takes.
+_ARGUMENTS = [*inspect.signature(Sample).parameters]
 
 #: The two names that each notification with usage goes by.
 TWINS = {
@@ -304,14 +310,44 @@ def test_a_zero_that_was_read_is_published(agent):
 
 
 def test_samples_are_ceilometers_own(agent):
-    """The pipeline is handed Ceilometer's samples, from the agent's own source."""
+    """The pipeline is handed samples as Ceilometer's constructor makes them."""
     assert agent.handle(handwritten.legacy(_block())) == set()
 
     samples = agent.pipeline.publish()
 
-    assert {type(sample) for sample in samples} == {Sample}
+    assert samples
+    for sample, own in zip(samples, map(_constructed, samples), strict=True):
+        assert isinstance(sample, Sample)
+        assert list(sample.as_dict().items()) == list(own.as_dict().items())
+        assert repr(sample) == repr(own)
+        assert message_of(sample, "secret") == message_of(own, "secret")
+        assert sample.get_iso_timestamp().tzinfo
+        for made in (sample, copy.copy(sample), copy.deepcopy(sample)):
+            assert made == own
+            assert own == made
+        assert pickle.loads(pickle.dumps(sample)) == own
     assert {sample.source for sample in samples} == {Sample.SOURCE_DEFAULT}
-    assert all(sample.get_iso_timestamp().tzinfo for sample in samples)
+    assert samples[0] != samples[1]
+
+
+def test_a_samples_fields_can_be_set(agent):
+    """Whatever a pipeline sets or adds is the sample's, and no other sample's."""
+    agent.handle(handwritten.legacy(_block()))
+    changed, other, *_ = agent.pipeline.publish()
+    expected, before = {**changed.as_dict(), "region": "east"}, other.as_dict()
+    changed.region = "east"
+    for field in changed.as_dict():
+        expected[field] = f"another {field}"
+        setattr(changed, field, f"another {field}")
+
+    assert changed.as_dict() == expected
+    assert changed.id == "another id"
+    assert other.as_dict() == before
+
+
+def _constructed(sample):
+    """Have Ceilometer make a sample of the same fields."""
+    return Sample(**{name: getattr(sample, name) for name in _ARGUMENTS})
 
 
 def test_no_two_resources_share_their_metadata(agent):

@@ -28,7 +28,7 @@ def pack(samples: Sequence[Sample]) -> bytes:
     Whatever JSON can say comes back as it was, and so do integers of any size,
     floats that are no finite number, and text that is no valid Unicode.
     """
-    every = [vars(sample) for sample in samples]
+    every = [sample.as_dict() for sample in samples]
     # The samples of a reading have most fields in common, their metadata above all.
     common = {
         name: value
