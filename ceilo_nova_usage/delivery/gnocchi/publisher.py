@@ -213,8 +213,12 @@ class SpoolingGnocchiPublisher(stock.GnocchiPublisher):  # type: ignore[misc]
         if self._nothing_waits():
             try:
                 refused = self._write([(each, accepted_at) for each in samples])
-            except Unavailable:
-                LOG.debug("Gnocchi does not take samples", exc_info=True)
+            except Unavailable as error:
+                self._log.warning(
+                    "spooled",
+                    "Gnocchi does not take samples, which go to the spool: %s",
+                    one_line(error),
+                )
             except Exception:  # noqa: BLE001
                 # Ceilometer would log it and drop them all. The spool's thread finds
                 # the sample that is to blame.

@@ -67,12 +67,13 @@ def test_gnocchi_is_away(stack, delivery, arrived):
     """With neither API nor metricd all is taken off the bus, and sent afterwards."""
     stack.gnocchi.api.kill()
     stack.gnocchi.metricd.kill()
-    with stack.agents(delivery.configure()):
+    with stack.agents(delivery.configure()) as (agent,):
         for part in delivery.parts(10):
             delivery.publish(part)
             time.sleep(OUTAGE / 10)
         stack.wait_until_handled()
         assert delivery.waiting() > 0
+        assert "Gnocchi does not take samples" in agent.log.read_text("utf-8")
 
         stack.restore()
 
